@@ -1,0 +1,142 @@
+"""The state data manager's actions as activities: each one call into the bag's engine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import Executor
+from typing import Any, TypeVar
+
+from temporalio import activity
+
+from activities._errors import as_failures
+from statebag.bag import ACTIONS, BagEngine, Place, Step, decompress
+
+__all__ = ["StateActivities", "place_of", "sign_of_life"]
+
+T = TypeVar("T")
+
+HEARTBEAT_EVERY_SECONDS = 2.0
+
+Task = Mapping[str, Any]
+"""``{"run": {"ownerId", "workflowId", "execution_id"}, "bag": {"version", "root"}, …}``."""
+
+_IN_PLACE = tuple(
+    name for name in ACTIONS if name not in ("init", "hydrate_branch", "hydrate_segment", "decompress")
+)
+
+
+class StateActivities:
+    """Activities over one engine.
+
+    Args:
+        engine: applies the actions.
+        threads: where they run: node code and store clients block.
+    """
+
+    def __init__(self, engine: BagEngine, threads: Executor) -> None:
+        self._engine = engine
+        self._threads = threads
+
+    def all(self) -> list[Callable[..., Any]]:
+        """All activities, for a worker to register."""
+        return [
+            self.init,
+            self.execute_segment,
+            self.hydrate_segment,
+            self.hydrate_branch,
+            self.decompress,
+            *(self._in_place(action) for action in _IN_PLACE),
+        ]
+
+    @activity.defn(name="init")
+    async def init(self, task: Task) -> dict[str, Any]:
+        """``{"input", "execution_id"}`` to the first step."""
+        lineage = activity.info().workflow_run_id or "main"
+        step = await self._call(lambda: self._engine.init(task["input"], task["execution_id"], lineage=lineage))
+        return step.to_json()
+
+    @activity.defn(name="execute_segment")
+    async def execute_segment(self, task: Task) -> dict[str, Any]:
+        """Run segment ``task["segment"]`` and merge its result."""
+        place, attempt = place_of(task), activity.info().attempt
+        async with sign_of_life() as beat:
+            step = await self._call(
+                lambda: self._engine.execute_segment(place, task["segment"], attempt=attempt, heartbeat=beat),
+                max_retries=task.get("max_retries", 3),
+            )
+        return step.to_json()
+
+    @activity.defn(name="hydrate_segment")
+    async def hydrate_segment(self, task: Task) -> dict[str, Any]:
+        """The configuration of a segment."""
+        return await self._call(lambda: self._engine.hydrate("hydrate_segment", place_of(task), task))
+
+    @activity.defn(name="hydrate_branch")
+    async def hydrate_branch(self, task: Task) -> dict[str, Any]:
+        """The configuration of a branch."""
+        return await self._call(lambda: self._engine.hydrate("hydrate_branch", place_of(task), task))
+
+    @activity.defn(name="decompress")
+    async def decompress(self, task: Task) -> Any:
+        """The value in ``task["compressed_data"]``."""
+        return await self._call(lambda: decompress(task.get("compressed_data"), sha256=task.get("sha256")))
+
+    def _in_place(self, action: str) -> Callable[[Task], Any]:
+        @activity.defn(name=action)
+        async def act(task: Task) -> dict[str, Any]:
+            payload = {key: value for key, value in task.items() if key not in ("run", "bag", "result_id")}
+            place, result_id = place_of(task), task.get("result_id")
+            step: Step = await self._call(lambda: self._engine.act(action, place, payload, result_id=result_id))
+            return step.to_json()
+
+        act.__doc__ = f"Apply the action ``{action}``."
+        return act
+
+    async def _call(self, work: Callable[[], T], *, max_retries: int | None = None) -> T:
+        with as_failures(max_retries=max_retries):
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def place_of(task: Task) -> Place:
+    run, bag = task["run"], task["bag"]
+    return Place(
+        owner_id=run["ownerId"],
+        workflow_id=run["workflowId"],
+        execution_id=run["execution_id"],
+        version=bag["version"],
+        root=bag["root"],
+        lineage=activity.info().workflow_run_id or "main",
+    )
+
+
+@contextlib.asynccontextmanager
+async def sign_of_life() -> AsyncIterator[Callable[[object], None]]:
+    """Heartbeat as long as the block runs; gives a heartbeat that node code may call from its thread.
+
+    A local activity has no heartbeat, and needs none: its worker's workflow task stands for it.
+    """
+    if activity.info().is_local:
+        yield lambda _: None
+        return
+    loop = asyncio.get_running_loop()
+    context = contextvars.copy_context()
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(HEARTBEAT_EVERY_SECONDS)
+
+    task = asyncio.create_task(beat())
+    try:
+        yield lambda detail: _soon(loop, context, detail)
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def _soon(loop: asyncio.AbstractEventLoop, context: contextvars.Context, detail: object) -> None:
+    loop.call_soon_threadsafe(activity.heartbeat, detail, context=context)

@@ -1,0 +1,74 @@
+"""Run a worker until a signal says to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from statebag.app.connect import connect, load_profile
+from statebag.app.plugin import StateBagPlugin
+from statebag.app.settings import Settings
+from statebag.errors import StateBagError
+
+__all__ = ["main", "make_worker", "serve"]
+
+_log = logging.getLogger("statebag.worker")
+
+
+def make_worker(client: Client, settings: Settings) -> Worker:
+    """A worker with the settings' slots; the client's plugin has what it serves."""
+    return Worker(
+        client,
+        task_queue=settings.task_queue,
+        max_concurrent_activities=settings.max_concurrent_activities,
+        max_concurrent_local_activities=settings.max_concurrent_local_activities,
+        max_concurrent_workflow_tasks=settings.max_concurrent_workflow_tasks,
+        max_cached_workflows=settings.max_cached_workflows,
+        graceful_shutdown_timeout=timedelta(seconds=settings.graceful_shutdown_seconds),
+    )
+
+
+async def serve(settings: Settings) -> None:
+    """Connect, register, run; on SIGINT or SIGTERM take no new work and let what runs finish."""
+    plugin = StateBagPlugin(settings)
+    profile = load_profile()
+    client = await connect(plugin, profile=profile)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    where = plugin.store.backend.location()
+    async with make_worker(client, settings):
+        _log.info(
+            "worker ready: server %s, namespace %s, task queue %s, store %s",
+            client.service_client.config.target_host,
+            client.namespace,
+            settings.task_queue,
+            where,
+        )
+        await stop.wait()
+        _log.info("stopping: running activities have %d s to finish", settings.graceful_shutdown_seconds)
+    _log.info("stopped")
+
+
+def main() -> int:
+    """Entry of ``python worker.py``: 0 after a stop by signal, 1 where the worker could not start."""
+    try:
+        settings = Settings.from_environment()
+        logging.basicConfig(
+            level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+        )
+        asyncio.run(serve(settings))
+    except StateBagError as error:
+        logging.basicConfig(stream=sys.stderr)
+        _log.error("%s: %s", error.code, error.message)
+        for problem in error.details.get("problems", ()):
+            _log.error("  %s", problem["message"])
+        return 1
+    return 0

@@ -1,0 +1,99 @@
+"""Settings of the worker and the command, from ``STATEBAG_*`` environment variables.
+
+Where Temporal is comes from Temporal's own variables and file (``TEMPORAL_ADDRESS``,
+``temporal.toml``, …), read by its own library.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from statebag.errors import InputRefused, Problem
+
+__all__ = ["Settings", "default_store_url"]
+
+_PREFIX = "STATEBAG_"
+
+
+def default_store_url() -> str:
+    """A folder of the user's own, the same wherever a command is started."""
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return (Path(base) / "statebag" / "store").as_uri()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All that can be set."""
+
+    store: str = field(default_factory=default_store_url)
+    """``file:///folder`` or ``s3://bucket/prefix``."""
+    store_fsync: bool = False
+    """Flush each local write to the disk: a power cut then loses nothing, at some milliseconds a write."""
+    cache_mb: int = 64
+    """Memory of the store's cache, MiB."""
+    task_queue: str = "statebag"
+    max_concurrent_activities: int = 100
+    """Segments that call the outside world at the same time."""
+    max_concurrent_local_activities: int = 100
+    max_concurrent_workflow_tasks: int = 100
+    max_cached_workflows: int = 1000
+    """Runs kept in memory between their steps."""
+    graceful_shutdown_seconds: int = 30
+    """Time that running activities get to finish after the worker is told to stop."""
+    log_level: str = "INFO"
+
+    @staticmethod
+    def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
+        """Read the variables.
+
+        Raises:
+            InputRefused: ``SETTING_INVALID`` problems, one for each variable that can't be used.
+        """
+        problems: list[Problem] = []
+        values: dict[str, str | int | bool] = {}
+        known = {f"{_PREFIX}{name.upper()}": name for name in Settings.__dataclass_fields__}
+        for variable, text in sorted(environment.items()):
+            if not variable.startswith(_PREFIX):
+                continue
+            if variable not in known:
+                problems.append(_problem(variable, f"does not exist. There is {', '.join(sorted(known))}."))
+                continue
+            name = known[variable]
+            try:
+                values[name] = _read(name, text)
+            except ValueError as wrong:
+                problems.append(_problem(variable, f"is {text!r}, which is not {wrong}."))
+        if problems:
+            raise InputRefused(problems, what="environment")
+        return Settings(**values)  # pyright: ignore[reportArgumentType] - read by the field's own type
+
+
+def _read(name: str, text: str) -> str | int | bool:
+    if name == "store_fsync":
+        if text.lower() not in ("true", "false"):
+            raise ValueError("true or false")
+        return text.lower() == "true"
+    if name == "store":
+        if "://" not in text or text.split("://", 1)[0] not in ("file", "s3"):
+            raise ValueError("a URL such as file:///folder or s3://bucket/prefix")
+        return text
+    if name == "log_level":
+        if text.upper() not in logging.getLevelNamesMapping():
+            raise ValueError("a level such as DEBUG, INFO or WARNING")
+        return text.upper()
+    if name == "task_queue":
+        if not text.strip():
+            raise ValueError("a name")
+        return text
+    least = 0 if name == "graceful_shutdown_seconds" else 1
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise ValueError(f"a whole number from {least}")
+    return int(text)
+
+
+def _problem(variable: str, message: str) -> Problem:
+    return Problem(path=f"${variable}", code="SETTING_INVALID", message=f"{variable} {message}")

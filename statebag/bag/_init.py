@@ -1,0 +1,164 @@
+"""``init``: from an execution input to bag version 1. Every source that is named must be there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from statebag.bag._bag import Bag, Kernel
+from statebag.bag._control import Control
+from statebag.bag._fields import UserFields
+from statebag.bag._offload import OffloadPolicy
+from statebag.bag._pipe import Outcome, Surroundings, finish
+from statebag.bag._result import Delta, Status
+from statebag.bag._segments import store_segments
+from statebag.blobs import BlobStore, ExecutionBlobs, Pointer
+from statebag.config import ExecutionInput, drop_reserved, load_document, parse_execution_input
+from statebag.bag._normalise import reserved_warnings
+from statebag.errors import InputRefused, Problem, StateBagError
+from statebag.nodes import NodeRegistry
+from statebag.plan import Plan, plan_document
+
+__all__ = ["Born", "bear", "birth", "upload_state"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Born:
+    """A new bag and what the engine around it needs to know once."""
+
+    outcome: Outcome
+    plan: Plan
+    workflow_name: str
+
+
+def birth(
+    event: Mapping[str, Any], store: BlobStore, registry: NodeRegistry, *, policy: OffloadPolicy, now: datetime
+) -> Outcome:
+    """Make the first bag of ``event["input"]`` (or of ``event`` itself); for the Lambda-shaped door."""
+    raw = event.get("input", {key: value for key, value in event.items() if key != "action"})
+    body: Any = raw
+    execution_id = str(event.get("execution_id") or "")
+    if isinstance(raw, Mapping):
+        body = {key: value for key, value in raw.items() if key != "execution_id"}
+        execution_id = execution_id or str(raw.get("execution_id") or raw.get("idempotency_key") or "")
+    given = parse_execution_input(body)
+    return bear(given, execution_id, store, registry, policy=policy, now=now).outcome
+
+
+def bear(
+    given: ExecutionInput,
+    execution_id: str,
+    store: BlobStore,
+    registry: NodeRegistry,
+    *,
+    policy: OffloadPolicy,
+    now: datetime,
+) -> Born:
+    """Make the first bag.
+
+    Raises:
+        InputRefused: the document or the state is refused, with all its problems.
+        PointerNotFound, PointerCorrupt, PointerRefused: a stored source can't be read.
+        BagTooLarge, OffloadFailed, StoreUnavailable: from the store.
+    """
+    blobs = store.execution(given.owner_id, given.workflow_id, execution_id)
+    raw = _document_of(given, blobs)
+    loaded = load_document(raw, registry)
+    document = loaded.document
+    plan = plan_document(document, registry)
+    user, dropped = _user_state(given, document.initial_state, blobs)
+    control = Control(
+        ownerId=given.owner_id,
+        workflowId=given.workflow_id,
+        execution_id=execution_id,
+        idempotency_key=given.idempotency_key or "",
+        quota_reservation_id=given.quota_reservation_id or "",
+        start_time=int(now.timestamp()),
+        total_segments=plan.total_segments,
+        max_loop_iterations=plan.max_loop_iterations,
+        max_branch_iterations=plan.max_branch_iterations,
+        distributed_mode=plan.strategy.name != "SAFE",
+        distributed_strategy=plan.strategy.name,
+        max_concurrency=plan.strategy.max_concurrency,
+        batch_size=plan.strategy.batch_size,
+        llm_segments=plan.llm_segments,
+        hitp_segments=plan.hitp_segments,
+        MOCK_MODE="true" if given.mock_mode else "false",
+    )
+    kernel = Kernel(
+        workflow_config=blobs.put(raw, kind="document"),
+        plan=store_segments(_linked(plan), blobs),
+    )
+    delta = Delta(
+        status=Status.STARTED,
+        warnings=(*given.warnings, *loaded.warnings, *reserved_warnings(dropped, "$.initial_state")),
+    )
+    around = Surroundings(blobs=blobs, policy=policy, now=now)
+    outcome = finish("init", Bag(control=control, kernel=kernel, user=user), delta, around)
+    return Born(outcome=outcome, plan=plan, workflow_name=document.workflow_name)
+
+
+def upload_state(state: Mapping[str, Any], blobs: ExecutionBlobs, policy: OffloadPolicy) -> Pointer:
+    """Store an initial state field by field, so that ``init`` can take it over without reading it.
+
+    The pointer goes into ``initial_state_s3_path``; ``blobs`` must be those of the execution that will start.
+    """
+    settled = UserFields.of(state, blobs).settle(field_limit=policy.field_limit, paged=True)
+    return blobs.put(settled.node, kind=_FIELDS_KIND)
+
+
+_FIELDS_KIND = "fields"
+"""Kind of an uploaded state: a user map as :class:`UserFields` keeps it."""
+
+
+def _document_of(given: ExecutionInput, blobs: ExecutionBlobs) -> Any:
+    if given.workflow_config is not None:
+        return given.workflow_config
+    if given.workflow_config_pointer is None:
+        raise StateBagError("no workflow document was given. Put it under `workflow_config`.", code="INIT_INVALID_CONFIG")
+    return blobs.get(Pointer.from_json(given.workflow_config_pointer))
+
+
+def _user_state(
+    given: ExecutionInput, defaults: Mapping[str, Any], blobs: ExecutionBlobs
+) -> tuple[UserFields, tuple[str, ...]]:
+    """The input's state over the document's, without reading what is stored already."""
+    if given.initial_state_pointer is None:
+        kept, dropped = drop_reserved({**defaults, **(given.initial_state or {})})
+        return UserFields.of(kept, blobs), dropped
+    pointer = Pointer.from_json(given.initial_state_pointer)
+    stored = blobs.get(pointer)
+    if not isinstance(stored, Mapping):
+        problem = Problem(
+            path="$.initial_state_s3_path",
+            code="FIELD_TYPE",
+            message=f"leads to a {type(stored).__name__}, not to an object of variables",
+        )
+        raise InputRefused([problem])
+    if pointer.kind == _FIELDS_KIND:
+        fields = UserFields(blobs, stored)
+    else:
+        fields = UserFields.of(stored, blobs)
+    names = set(fields.names())
+    _, dropped = drop_reserved(dict.fromkeys(sorted(names)))
+    missing, also = drop_reserved({name: value for name, value in defaults.items() if name not in names})
+    return fields.change(missing, dropped), (*dropped, *also)
+
+
+def _linked(plan: Plan) -> list[dict[str, Any]]:
+    """The segments with the index of what follows them, by every way there is."""
+    index_of = {segment.id: segment.index for segment in plan.segments}
+    linked: list[dict[str, Any]] = []
+    for segment in plan.segments:
+        body = segment.to_json()
+        if segment.next is not None:
+            body["next_segment"] = index_of[segment.next]
+        if segment.pause is not None:
+            for way in ("on_reject", "on_timeout"):
+                node = getattr(segment.pause, way)
+                if node is not None:
+                    body["pause"] = {**body["pause"], f"{way}_segment": plan.segment_of(node).index}
+        linked.append(body)
+    return linked

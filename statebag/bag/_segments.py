@@ -1,0 +1,39 @@
+"""The plan in the store: one object with all segments, or with a pointer to each where they are large."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from statebag.blobs import ExecutionBlobs, Pointer, is_pointer
+from statebag.canonical import size_of
+from statebag.errors import StateBagError
+
+__all__ = ["INLINE_PLAN_BYTES", "load_segment", "store_segments"]
+
+INLINE_PLAN_BYTES = 64 * 1024
+"""A longer plan is stored a segment an object, so that running one segment reads one."""
+
+
+def store_segments(segments: Sequence[Mapping[str, Any]], blobs: ExecutionBlobs, **facts: Any) -> Pointer:
+    """Store a plan's segments (their JSON form) with some facts about it."""
+    if size_of(segments) <= INLINE_PLAN_BYTES:
+        return blobs.put({"segments": list(segments), **facts}, kind="plan")
+    pointers = blobs.put_many([("segment", segment) for segment in segments])
+    return blobs.put({"segments": [pointer.to_json() for pointer in pointers], **facts}, kind="plan")
+
+
+def load_segment(plan: Pointer | None, index: int, blobs: ExecutionBlobs) -> Mapping[str, Any]:
+    """The segment at ``index``.
+
+    Raises:
+        StateBagError: ``RESULT_INVALID`` for an index that the plan does not have.
+    """
+    segments: Sequence[Any] = blobs.get(plan)["segments"] if plan is not None else ()
+    if not 0 <= index < len(segments):
+        raise StateBagError(
+            f"segment {index}: the plan has {len(segments)} segments, from 0. Check `next_segment_to_run`.",
+            code="RESULT_INVALID",
+        )
+    entry = segments[index]
+    return blobs.get(Pointer.from_json(entry)) if is_pointer(entry) else entry

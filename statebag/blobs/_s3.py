@@ -1,0 +1,180 @@
+"""Objects in a bucket of S3 or of a server that speaks its protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    IncompleteReadError,
+    ResponseStreamingError,
+)
+from botocore.exceptions import ConnectionError as BotoConnectionError
+
+from statebag.blobs._backend import Listed, denied, not_found, unavailable
+from statebag.blobs._codec import corrupt
+from statebag.errors import StateBagError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+__all__ = ["S3Backend"]
+
+_BUSY_CODES = frozenset(
+    {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
+    | {"RequestTimeout", "RequestTimeoutException", "InternalError", "ServiceUnavailable", "OperationAborted"}
+    | {"ConditionalRequestConflict", "BandwidthLimitExceeded"}
+)
+_BUSY_STATUS = frozenset({408, 409, 429, 500, 502, 503, 504})
+_BUSY_ERRORS = (
+    BotoConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
+    ResponseStreamingError,
+    CredentialRetrievalError,
+)
+_CONNECTIONS = 32
+
+
+class S3Backend:
+    """Keeps each object under ``{prefix}{key}`` of one bucket.
+
+    Address, region and credentials come from the environment as everywhere in boto3
+    (``AWS_ENDPOINT_URL_S3``, ``AWS_PROFILE`` and so on).
+
+    Args:
+        bucket: An existing bucket. The server has to honour ``If-None-Match: *``.
+        prefix: Put before each key, with one ``/`` between.
+        client: A boto3 client to use instead of a new one; its own retries should be off.
+        session: Arguments of ``boto3.Session`` for a new client.
+        server_side_encryption: ``AES256`` or ``aws:kms`` to send with each write; the bucket's default otherwise.
+    """
+
+    parallel = True
+
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str = "",
+        *,
+        client: S3Client | None = None,
+        session: Mapping[str, Any] | None = None,
+        server_side_encryption: str | None = None,
+    ) -> None:
+        self._bucket = bucket
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._extra: dict[str, Any] = {}
+        if server_side_encryption is not None:
+            self._extra["ServerSideEncryption"] = server_side_encryption
+        self._client = _new_client(session or {}) if client is None else client
+
+    def location(self) -> str:
+        """The place as an ``s3://`` address."""
+        return f"s3://{self._bucket}/{self._prefix}"
+
+    def read(self, key: str, *, max_bytes: int | None = None) -> bytes:
+        """Get the object, whose length is checked before its body is fetched."""
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
+            with answer["Body"] as body:
+                size = answer["ContentLength"]
+                if max_bytes is not None and size > max_bytes:
+                    raise corrupt(key, f"{size} bytes are stored, at most {max_bytes} belong there")
+                return body.read()
+        except (ClientError, BotoCoreError) as cause:
+            if _is_absent(cause):
+                raise not_found(self, key) from cause
+            raise self._error(f"reading {key}", cause) from cause
+
+    def write_if_absent(self, key: str, data: bytes) -> bool:
+        """Put the object on the condition that there is none.
+
+        A 409 tells that another request was under way, not that an object is there, so it is repeated.
+        """
+        try:
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=self._prefix + key,
+                Body=data,
+                IfNoneMatch="*",
+                ContentType="application/zstd" if key.endswith(".zst") else "application/json",
+                **self._extra,
+            )
+        except (ClientError, BotoCoreError) as cause:
+            if isinstance(cause, ClientError) and _code_and_status(cause)[1] == 412:
+                return False
+            raise self._error(f"writing {key}", cause) from cause
+        return True
+
+    def exists(self, key: str) -> bool:
+        """Whether a HEAD request finds the object."""
+        try:
+            self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)
+        except (ClientError, BotoCoreError) as cause:
+            if _is_absent(cause):
+                return False
+            raise self._error(f"looking for {key}", cause) from cause
+        return True
+
+    def list(self, prefix: str) -> Iterator[Listed]:
+        """List page by page."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=self._prefix + prefix
+        )
+        try:
+            for page in pages:
+                for item in page.get("Contents", ()):
+                    key = item.get("Key", "").removeprefix(self._prefix)
+                    if "Size" in item and "LastModified" in item:
+                        yield Listed(key, item["Size"], item["LastModified"])
+        except (ClientError, BotoCoreError) as cause:
+            raise self._error(f"listing {prefix}", cause) from cause
+
+    def delete(self, key: str) -> None:
+        """Delete the object."""
+        try:
+            self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
+        except (ClientError, BotoCoreError) as cause:
+            if not _is_absent(cause):
+                raise self._error(f"deleting {key}", cause) from cause
+
+    def _error(self, doing: str, cause: ClientError | BotoCoreError) -> StateBagError:
+        return unavailable(self, doing, cause) if _is_transient(cause) else denied(self, doing, cause)
+
+
+def _new_client(session: Mapping[str, Any]) -> S3Client:
+    # boto3 takes a fifth of a second to load, which users of the local store need not wait for.
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
+    config = Config(
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        max_pool_connections=_CONNECTIONS,
+        connect_timeout=5,
+        read_timeout=30,
+    )
+    return boto3.Session(**session).client("s3", config=config)
+
+
+def _code_and_status(error: ClientError) -> tuple[str, int]:
+    answer: Mapping[str, Any] = error.response
+    code = str(answer.get("Error", {}).get("Code", ""))
+    return code, int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _is_absent(error: ClientError | BotoCoreError) -> bool:
+    if not isinstance(error, ClientError):
+        return False
+    code, status = _code_and_status(error)
+    return code in ("NoSuchKey", "404", "NotFound") or (status == 404 and code == "")
+
+
+def _is_transient(error: ClientError | BotoCoreError) -> bool:
+    if isinstance(error, ClientError):
+        code, status = _code_and_status(error)
+        return code in _BUSY_CODES or status in _BUSY_STATUS
+    return isinstance(error, _BUSY_ERRORS)

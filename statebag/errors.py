@@ -1,0 +1,244 @@
+"""Every error a user can meet, with a stable code.
+
+A message says what happened, where, and what to do. ``retryable`` tells a
+caller (and Temporal) whether the same call may succeed later; it is a property
+of the class, never of the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+__all__ = [
+    "CODES",
+    "BagConflict",
+    "BagTooLarge",
+    "InputRefused",
+    "NodeFailed",
+    "OffloadFailed",
+    "PointerCorrupt",
+    "PointerNotFound",
+    "PointerRefused",
+    "Problem",
+    "ProviderUnavailable",
+    "RunConflict",
+    "RunFailed",
+    "StateBagError",
+    "StoreUnavailable",
+    "Unserialisable",
+]
+
+CODES: Mapping[str, str] = {
+    # The document.
+    "DOCUMENT_NOT_JSON": "The workflow document is not JSON. Fix the syntax at the place named.",
+    "DOCUMENT_NOT_OBJECT": "The workflow document must be one JSON object with `nodes` and `edges`.",
+    "DOCUMENT_TOO_LARGE": "The document has more than 500 nodes or 1000 edges. Split it.",
+    "FIELD_MISSING": "A required field is absent. Add it.",
+    "FIELD_TYPE": "A field has the wrong JSON type. Give it the type named.",
+    "FIELD_UNKNOWN": "A key has no effect. It is ignored, with this warning; correct or remove it.",
+    "FIELD_VALUE": "A field's value is outside what is allowed. Use one of the values named.",
+    "NODE_DUPLICATE": "Two nodes share an id. Rename one.",
+    "NODE_TYPE_UNKNOWN": "The node type does not exist, or no installed package serves it.",
+    "NODE_TYPE_UNSUPPORTED": "The node type belongs to the format but is not served. Replace it as the message says.",
+    "EDGE_DANGLING": "An edge names a node that does not exist. Correct `source` or `target`.",
+    "EDGE_TYPE_UNKNOWN": "The edge type does not exist. Use one of those named.",
+    "EDGE_DUPLICATE": "Two edges join the same nodes. Remove one.",
+    "GRAPH_CYCLE": "The edges form a cycle. Use a `loop` node for repetition.",
+    "GRAPH_SHAPE": "The graph has a shape that can't be run. See the message.",
+    "START_NODE_UNKNOWN": "`start_node` names no node, or a node that other nodes lead to.",
+    "STRATEGY_UNKNOWN": "The strategy does not exist. Use one of those named.",
+    "EXPRESSION_SYNTAX": "A condition is outside the expression language. Paths start with `$.`.",
+    "TEMPLATE_SYNTAX": "A template is malformed. Use `{{ path }}` or `{% if %}…{% endif %}`.",
+    "SCHEMA_INVALID": "A JSON Schema in the document is itself invalid.",
+    # The execution input.
+    "INPUT_NOT_JSON": "The input is not JSON. Fix the syntax at the place named.",
+    "INPUT_NOT_OBJECT": "The input must be one JSON object.",
+    "INPUT_CONFLICT": "Two sources were given for the same thing. Give one.",
+    "INIT_INVALID_CONFIG": "No workflow document was given, or the one given can't be used.",
+    # The bag and its store.
+    "UNSERIALISABLE_FIELD": "A value is not JSON (NaN, bytes, a set, a key that is no text). Convert it first.",
+    "BAG_TOO_LARGE": "The bag can't be brought under its limit by offloading. Make the fields named smaller.",
+    "BAG_MALFORMED": "The state data is not a bag of a known schema version.",
+    "BAG_VERSION_CONFLICT": "Another action has already been applied to this version of the bag. Reload and retry.",
+    "ACTION_UNKNOWN": "The state data manager has no such action.",
+    "RESULT_INVALID": "An execution result breaks the contract. The problems say where.",
+    "RESERVED_KEY": "A reserved key was written. It is dropped, with this warning.",
+    "UNKNOWN_STATUS": "A segment reported a status that does not exist.",
+    "COMPLETE_WITH_NEXT": "A segment reported COMPLETE although another follows; the run goes on, with this warning.",
+    "CONTINUE_WITHOUT_NEXT": "A segment wants to continue but names no next segment.",
+    "INVALID_EXECUTION_ORDER": "`execution_order` must be whole numbers, all of them or none.",
+    "AGGREGATION_FAILED": "More branches or chunks failed than the policy tolerates.",
+    "OFFLOAD_FAILED": "A value could not be written to the store. The bag is unchanged; try again.",
+    "POINTER_MALFORMED": "A pointer lacks a field or has a wrong one.",
+    "POINTER_FORBIDDEN": "A pointer leads outside of its own execution.",
+    "POINTER_NOT_FOUND": "The object behind a pointer does not exist. It was deleted, or the store is the wrong one.",
+    "POINTER_CORRUPT": "The object behind a pointer is not what was written.",
+    "STORE_UNAVAILABLE": "The store does not answer. Check it; the call is repeated.",
+    "STORE_DENIED": "The store refuses access. Check credentials and permissions.",
+    "SNAPSHOT_NOT_FOUND": "There is no snapshot of that id in this execution.",
+    # Running.
+    "NODE_FAILED": "A node raised an error. The message names the node and its cause.",
+    "EVALUATION_LIMIT": "An expression or template takes too many steps. Simplify it.",
+    "ASSERTION_FAILED": "An `assert` node's condition is false.",
+    "LLM_UNAVAILABLE": "The model's provider refuses or does not answer for now; the call is repeated.",
+    "LLM_FAILED": "The model's provider rejects the call. See the message.",
+    "LLM_NOT_INSTALLED": "LLM calls need the extra `statebag[llm]`, or mock mode.",
+    "LOOP_LIMIT_EXCEEDED": "The run has executed more segments than its loop limit. Raise `max_loop_iterations`.",
+    "HITP_TIMEOUT": "Nobody answered a pause in time.",
+    "HITP_REJECTED": "A person rejected at a pause that names no node for it.",
+    "RUN_FAILED": "The run failed; the cause is named.",
+    "RUN_CANCELED": "The run was canceled.",
+    "RUN_NOT_FOUND": "There is no such run in this namespace.",
+    # Answers to pauses.
+    "PAUSE_UNKNOWN": "The run is not waiting at such a pause.",
+    "PAUSE_AMBIGUOUS": "The run waits at several pauses. Name one.",
+    "PAUSE_ANSWERED": "The pause has been answered already.",
+    "RESPONSE_INVALID": "The answer lacks a field, has a wrong one, or breaks the pause's schema.",
+    # Idempotency.
+    "DUPLICATE_EXECUTION": "A run with this idempotency key is going on.",
+    "IDEMPOTENCY_CONFLICT": "The idempotency key was used with another input. Use a new key.",
+    "IDEMPOTENCY_UNVERIFIED": "Whether the run is the only one could not be checked.",
+    # The surroundings.
+    "SETTING_INVALID": "An environment variable has a value that can't be used.",
+    "SERVER_UNREACHABLE": "No Temporal server answers at the address. Start one, or correct the address.",
+    "FILE_UNREADABLE": "A file named on the command line can't be read.",
+}
+"""Code to meaning and remedy: the only list of codes, which the docs repeat and tests check."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing that is wrong with an input."""
+
+    path: str
+    """JSON path of the place, ``$`` for the whole."""
+    code: str
+    """A key of :data:`CODES`."""
+    message: str
+    """What is wrong there and what to do."""
+
+    def to_json(self) -> dict[str, str]:
+        """The problem as the command line prints it."""
+        return {"path": self.path, "code": self.code, "message": self.message}
+
+
+class StateBagError(Exception):
+    """Base of all errors with a code.
+
+    Args:
+        message: What, where, what to do.
+        code: A key of :data:`CODES`; the class's own where omitted.
+        details: JSON values that a program can act on.
+    """
+
+    default_code: ClassVar[str] = "RUN_FAILED"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, code: str | None = None, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.default_code
+        if self.code not in CODES:
+            raise ValueError(f"{self.code!r} is not in statebag.errors.CODES; register it there")
+        self.details: dict[str, Any] = dict(details or {})
+
+    def to_json(self) -> dict[str, Any]:
+        """``{"code", "message", "retryable"}`` and ``details`` where there are any."""
+        body: dict[str, Any] = {"code": self.code, "message": self.message, "retryable": self.retryable}
+        return body | ({"details": self.details} if self.details else {})
+
+
+class InputRefused(StateBagError):
+    """An input (document, execution input, answer, setting) was refused before anything happened."""
+
+    default_code = "FIELD_VALUE"
+
+    def __init__(self, problems: Sequence[Problem], *, what: str = "input") -> None:
+        self.problems = tuple(problems)
+        first = self.problems[0]
+        more = f" (and {len(self.problems) - 1} more)" if len(self.problems) > 1 else ""
+        super().__init__(
+            f"{what} refused: {first.path}: {first.message}{more}",
+            code=first.code,
+            details={"problems": [p.to_json() for p in self.problems]},
+        )
+
+
+class Unserialisable(StateBagError):
+    """A value is not JSON."""
+
+    default_code = "UNSERIALISABLE_FIELD"
+
+
+class BagTooLarge(StateBagError):
+    """The ladder of offloading ended above the policy's limit."""
+
+    default_code = "BAG_TOO_LARGE"
+
+
+class BagConflict(StateBagError):
+    """The bag has moved on since the caller read it."""
+
+    default_code = "BAG_VERSION_CONFLICT"
+
+
+class OffloadFailed(StateBagError):
+    """A write to the store failed for good; the previous bag stays current."""
+
+    default_code = "OFFLOAD_FAILED"
+    retryable = True
+
+
+class PointerRefused(StateBagError):
+    """A pointer is malformed or leads outside of its execution."""
+
+    default_code = "POINTER_FORBIDDEN"
+
+
+class PointerNotFound(StateBagError):
+    """The object behind a pointer does not exist."""
+
+    default_code = "POINTER_NOT_FOUND"
+
+
+class PointerCorrupt(StateBagError):
+    """The object behind a pointer fails a check: size, hash, codec."""
+
+    default_code = "POINTER_CORRUPT"
+
+
+class StoreUnavailable(StateBagError):
+    """The store does not answer, or answers that it is busy."""
+
+    default_code = "STORE_UNAVAILABLE"
+    retryable = True
+
+
+class NodeFailed(StateBagError):
+    """A node can't do its work with the data it got."""
+
+    default_code = "NODE_FAILED"
+
+
+class ProviderUnavailable(StateBagError):
+    """An outside service refuses for now.
+
+    ``details["retry_after_seconds"]`` is what the provider asks for, where it does.
+    """
+
+    default_code = "LLM_UNAVAILABLE"
+    retryable = True
+
+
+class RunConflict(StateBagError):
+    """The run asked for collides with another one."""
+
+    default_code = "IDEMPOTENCY_CONFLICT"
+
+
+class RunFailed(StateBagError):
+    """A run ended, or can't be acted on, for the reason in the code."""
+
+    default_code = "RUN_FAILED"

@@ -1,0 +1,28 @@
+"""Where the router goes for each next action."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from statebag.bag import NextAction
+from statebag.machine.states import State
+
+__all__ = ["ROUTES", "route"]
+
+ROUTES: Mapping[NextAction, State] = {
+    NextAction.FAILED: State.NOTIFY_AND_FAIL,
+    NextAction.HALTED: State.NOTIFY_AND_FAIL,
+    NextAction.SIGKILL: State.NOTIFY_AND_FAIL,
+    NextAction.COMPLETE: State.NOTIFY_WORKFLOW_COMPLETED,
+    NextAction.PAUSED_FOR_HITP: State.WAIT_FOR_HITP_CALLBACK,
+    NextAction.PAUSED_FOR_ASYNC_LLM: State.HANDLE_ASYNC_LLM,
+    NextAction.PARALLEL_GROUP: State.PROCESS_PARALLEL_BRANCHES,
+    NextAction.SEQUENTIAL_BRANCH: State.CHECK_LOOP_LIMIT,
+    NextAction.CONTINUE: State.CHECK_LOOP_LIMIT,
+}
+"""Arms of ``EvaluateNextAction``; an action that is not here fails the run."""
+
+
+def route(next_action: str) -> State:
+    """The state that follows ``EvaluateNextAction``."""
+    return ROUTES.get(NextAction(next_action), State.NOTIFY_AND_FAIL) if next_action in ROUTES else State.NOTIFY_AND_FAIL

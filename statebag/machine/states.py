@@ -1,0 +1,79 @@
+"""Names of the states of the standard machine. A run's trace is made of them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["BRANCH_STATES", "STANDARD_STATES", "State"]
+
+
+class State(StrEnum):
+    """The 43 states of the standard machine."""
+
+    CHECK_IDEMPOTENCY = "CheckIdempotency"
+    VERIFY_IDEMPOTENCY_KEY = "VerifyIdempotencyKey"
+    HANDLE_IDEMPOTENCY_ERROR = "HandleIdempotencyError"
+    FAIL_IDEMPOTENCY_UNAVAILABLE = "FailIdempotencyUnavailable"
+    EVALUATE_IDEMPOTENCY = "EvaluateIdempotency"
+    FAIL_DUPLICATE_EXECUTION = "FailDuplicateExecution"
+    SUCCEED_DUPLICATE_EXECUTION = "SucceedDuplicateExecution"
+
+    INITIALIZE_STATE_BAG = "InitializeStateBag"
+    NOTIFY_AND_FAIL_INIT = "NotifyAndFailInit"
+    FAIL_INITIALIZATION = "FailInitialization"
+    NOTIFY_WORKFLOW_STARTED = "NotifyWorkflowStarted"
+    SELECT_EXECUTION_STRATEGY = "SelectExecutionStrategy"
+
+    EXECUTE_MAP_REDUCE_MODE = "ExecuteMapReduceMode"
+    MAP_REDUCE_RUNNER = "MapReduceRunner"
+    EXECUTE_BATCHED_MODE = "ExecuteBatchedMode"
+    BATCHED_RUNNER = "BatchedRunner"
+    SYNC_STATE_AFTER_DISTRIBUTED = "SyncStateAfterDistributed"
+
+    EXECUTE_SEGMENT = "ExecuteSegment"
+    SYNC_STATE_DATA = "SyncStateData"
+    EVALUATE_NEXT_ACTION = "EvaluateNextAction"
+    CHECK_LOOP_LIMIT = "CheckLoopLimit"
+    FAIL_LOOP_LIMIT_EXCEEDED = "FailLoopLimitExceeded"
+
+    PROCESS_PARALLEL_BRANCHES = "ProcessParallelBranches"
+    INIT_BRANCH_STATE = "InitBranchState"
+    EXECUTE_BRANCH_SEGMENT = "ExecuteBranchSegment"
+    SYNC_BRANCH_STATE = "SyncBranchState"
+    EVALUATE_BRANCH_NEXT = "EvaluateBranchNext"
+    CHECK_BRANCH_LOOP_LIMIT = "CheckBranchLoopLimit"
+    FAIL_BRANCH_LOOP_LIMIT = "FailBranchLoopLimit"
+    HANDLE_BRANCH_ERROR = "HandleBranchError"
+    BRANCH_COMPLETE = "BranchComplete"
+    HANDLE_MAP_ERROR = "HandleMapError"
+    AGGREGATE_PARALLEL_RESULTS = "AggregateParallelResults"
+
+    WAIT_FOR_HITP_CALLBACK = "WaitForHITPCallback"
+    MERGE_CALLBACK_RESULT = "MergeCallbackResult"
+    HANDLE_ASYNC_LLM = "HandleAsyncLLM"
+    WAIT_FOR_ASYNC_LLM_CALLBACK = "WaitForAsyncLLMCallback"
+    MERGE_ASYNC_RESULT = "MergeAsyncResult"
+
+    NOTIFY_WORKFLOW_COMPLETED = "NotifyWorkflowCompleted"
+    PREPARE_SUCCESS_OUTPUT = "PrepareSuccessOutput"
+    WORKFLOW_SUCCEEDED = "WorkflowSucceeded"
+    NOTIFY_AND_FAIL = "NotifyAndFail"
+    WORKFLOW_FAILED = "WorkflowFailed"
+
+
+STANDARD_STATES: tuple[State, ...] = tuple(State)
+"""All states of the standard machine, nested ones included."""
+
+BRANCH_STATES: frozenset[State] = frozenset(
+    {
+        State.INIT_BRANCH_STATE,
+        State.EXECUTE_BRANCH_SEGMENT,
+        State.SYNC_BRANCH_STATE,
+        State.EVALUATE_BRANCH_NEXT,
+        State.CHECK_BRANCH_LOOP_LIMIT,
+        State.FAIL_BRANCH_LOOP_LIMIT,
+        State.HANDLE_BRANCH_ERROR,
+        State.BRANCH_COMPLETE,
+    }
+)
+"""Those nested in the map over parallel branches."""
