@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
+from statebag.config.schemas import validator_of
 from statebag.errors import InputRefused, Problem
 
 __all__ = ["DECISIONS", "check_answer"]
@@ -46,7 +45,7 @@ def check_answer(answer: Any, pause: Mapping[str, Any]) -> None:
         if schema is not None:
             problems += [
                 _problem(error.json_path.replace("$", "$.response", 1), error.message)
-                for error in sorted(Draft202012Validator(schema).iter_errors(response), key=lambda e: e.json_path)
+                for error in sorted(validator_of(schema).iter_errors(response), key=lambda e: e.json_path)
             ]
     elif decision == "ANSWER" or (schema is not None and decision != "REJECTED"):
         problems.append(_problem("$.response", "is missing, and the pause asks for one"))

@@ -22,6 +22,7 @@ class Fields(Protocol):
     def whole(self) -> dict[str, Any]: ...
 
 
+_PLAIN = (dict, list, str, int, float, bool, type(None))
 Source = Fields | Mapping[str, Any] | Callable[[str], Any]
 """Names to values: a scope, a mapping, or a function that gives null or raises KeyError for what it has not."""
 
@@ -59,6 +60,8 @@ def names_of(root: Any, lookup: Source | None = None) -> Names:
     """
     if isinstance(root, Names):
         return root
+    if lookup is None and type(root) in _PLAIN:
+        return Names(whole=lambda: root, find=lambda name: walk(root, (name,)))
     if _is_fields(root):
         return Names(whole=root.whole, find=_finder(root if lookup is None else lookup))
     whole: Callable[[], Any] = root if callable(root) else lambda: root

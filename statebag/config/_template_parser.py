@@ -16,6 +16,7 @@ __all__ = ["TemplateError", "parse_pieces"]
 
 _MAX_BLOCKS: Final = 30
 _CLOSING: Final = {"{{": "}}", "{%": "%}"}
+_WORDS: Final = ("if", "elif", "else", "endif", "for", "endfor")
 _WHOLE: Final = "__state_json"
 
 
@@ -110,6 +111,8 @@ class _Reader:
                 pieces.append(Text(tag.body))
                 continue
             try:
+                if tag.opening == "{%":
+                    self._need_known_word(tag)
                 parser = Parser(tag.body, bare=True)
                 if tag.opening == "{{":
                     pieces.append(_read_placeholder(parser))
@@ -132,14 +135,16 @@ class _Reader:
             return self._conditional(parser, depth)
         if word == "for":
             return self._loop(parser, depth)
-        if word in ("elif", "else", "endif", "endfor"):
-            raise _refuse(self._source, tag.position, f"`{word}` without a block to belong to. Remove it.")
-        raise _refuse(
-            self._source,
-            tag.position,
-            f"unknown tag `{word}`. Known are `if`, `elif`, `else`, `endif`, `for`, `endfor`; "
-            "write a literal `{%` as {{ '{%' }}.",
-        )
+        raise _refuse(self._source, tag.position, f"`{word}` without a block to belong to. Remove it.")
+
+    def _need_known_word(self, tag: _Tag) -> None:
+        word = next(iter(tag.body.split(None, 1)), "")
+        if word not in _WORDS:
+            raise _refuse(
+                self._source,
+                tag.position,
+                f"unknown tag `{word}`. Known are {', '.join(_WORDS)}; write a literal `{{%` as {{{{ '{{%' }}}}.",
+            )
 
     def _conditional(self, parser: Parser, depth: int) -> Conditional:
         branches: list[tuple[Term | None, tuple[Piece, ...]]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -103,7 +104,7 @@ class Filter:
     def apply(self, value: Any) -> Any:
         """The filtered value."""
         if self.name == "default":
-            return self.argument if value is None else value
+            return copy.deepcopy(self.argument) if value is None else value
         return FILTERS[self.name](value)
 
 

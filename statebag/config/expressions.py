@@ -7,6 +7,7 @@ equality of JSON values (``1 == 1.0``, ``true != 1``); ``<`` and its like hold o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -79,10 +80,9 @@ def _constant(value: Any) -> Term:
     return ListOf(tuple(_constant(item) for item in value)) if isinstance(value, list) else Constant(value)
 
 
-def top_level_names(paths: Any) -> frozenset[str] | None:
+def top_level_names(paths: Iterable[Parts]) -> frozenset[str] | None:
     """The first names of some paths; null when one of them has none."""
     names: set[str] = set()
-    parts: Parts
     for parts in paths:
         if not parts or not isinstance(parts[0], str):
             return None

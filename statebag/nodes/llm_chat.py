@@ -76,7 +76,6 @@ class LlmChat:
         meta: dict[str, Any] = {
             "model": request.model,
             "max_tokens": request.max_tokens,
-            "attempt": context.attempt,
             "provider": request.provider,
         }
         meta |= {"mock": True} if context.mock else {}

@@ -128,9 +128,8 @@ def _read_input(node: Node, strategy: Strategy, params: Mapping[str, Any], scope
     if parts is None and not strategy.takes_state:
         return _Input(value=None, given=False, names=names)
     wanted = strategy.top_fields(params) if strategy.top_fields else None
-    if wanted is None:
-        return _Input(value=scope.whole(), given=parts is not None, names=names)
-    return _Input(value={name: scope[name] for name in sorted(wanted) if name in scope}, given=False, names=names)
+    value = scope.whole() if wanted is None else {name: scope[name] for name in sorted(wanted) if name in scope}
+    return _Input(value=value, given=parts is not None, names=names)
 
 
 def _aliased(value: Any, alias: object) -> Names:

@@ -7,7 +7,7 @@ from typing import Any
 
 from statebag.canonical import parse_json
 from statebag.nodes.llm._request import LlmAnswer, LlmRequest
-from statebag.nodes.llm._schema import violation
+from statebag.config.schemas import violation
 
 __all__ = ["read_answer"]
 

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from statebag.config import Node
 from statebag.config.templates import check_templates
 from statebag.errors import Problem
-from statebag.nodes.llm._schema import check_schema
+from statebag.config.schemas import check_schema
 
 __all__ = ["DEFAULT_MODEL", "LlmConfig", "Provider", "check_config", "read_config"]
 
@@ -108,7 +108,10 @@ def check_config(node: Node, path: str) -> Iterator[Problem]:
             yield _problem(f"{base}.{key}", "FIELD_TYPE", "must be text that is not blank: the user field to write")
     if (schema := _given(config, "response_schema", None)) is not None:
         at = base if config.get("response_schema") is not None else f"{base}.llm_config"
-        yield from check_schema(schema, f"{at}.response_schema")
+        if isinstance(schema, dict):
+            yield from check_schema(schema, f"{at}.response_schema")
+        else:
+            yield _problem(f"{at}.response_schema", "FIELD_TYPE", "must be an object: a JSON Schema")
     for key in _MEDIA_KEYS:
         if config.get(key):
             message = "this version sends text only. Remove it, or describe the media in the prompt"

@@ -29,7 +29,7 @@ def test_writes_text_meta_and_usage(provider: Any, run: Run) -> None:
     usage = {"input_tokens": 11, "output_tokens": 7, "total_tokens": 18, "cached_tokens": 3, "provider": "openai"}
     assert output.changes == {
         "city": "Lisbon",
-        "ask_meta": {"model": "small-model", "max_tokens": 1024, "attempt": 1, "provider": "openai"},
+        "ask_meta": {"model": "small-model", "max_tokens": 1024, "provider": "openai"},
         "usage": usage,
     }
     assert output.logs == (
