@@ -146,7 +146,7 @@ def test_time_and_tries_come_from_the_nodes(registry: NodeRegistry) -> None:
         Node(id="W", type="web", config={"heartbeat_seconds": 7}),
     )
     assert [segment.timeout_seconds for segment in plan.segments] == [20.0, 30.0, 300.0, 300.0]
-    assert [segment.heartbeat_seconds for segment in plan.segments] == [None, 60.0, None, 7.0]
+    assert [segment.heartbeat_seconds for segment in plan.segments] == [None, None, None, 7.0]
     assert [segment.retry for segment in plan.segments] == [
         RetrySpec(max_retries=2, base_delay_seconds=4.0),
         None,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+
+import regex
 
 from statebag.config.expressions import parse_expression
 from statebag.config.paths import Missing, parse_path
@@ -169,14 +170,14 @@ def _read_condition(param: Param, value: Any) -> Any:
     raise _wrong(param, value)
 
 
-def _read_pattern(param: Param, value: Any) -> re.Pattern[str]:
+def _read_pattern(param: Param, value: Any) -> regex.Pattern[str]:
     if not isinstance(value, str):
         raise _wrong(param, value)
     if len(value) > _MAX_PATTERN:
         raise ParamError(f"a pattern of {len(value)} characters is too long. {_MAX_PATTERN} are the most.")
     try:
-        return re.compile(value)
-    except (re.error, OverflowError, RecursionError) as cause:
+        return regex.compile(value)
+    except (regex.error, OverflowError, RecursionError) as cause:
         raise ParamError(f"{value[:80]!r} is no regular expression: {cause}. Correct it.") from cause
 
 

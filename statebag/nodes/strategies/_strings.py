@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
+
+import regex
 
 from statebag.config.templates import render_text
 from statebag.errors import NodeFailed
@@ -16,6 +19,8 @@ __all__ = ["STRATEGIES"]
 
 _WORDS = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[^\W_A-Z\d])(?=[A-Z])|(?<=\d)(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+MATCH_SECONDS = 2.0
+"""Time one pattern may take on one text: some patterns take ages by nature."""
 _MAX_LENGTH: Final = 1_000_000
 
 
@@ -37,7 +42,7 @@ def _string_join(value: Any, params: Mapping[str, Any], context: StrategyContext
 
 
 def _regex_extract(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:  # noqa: ARG001
-    pattern: re.Pattern[str] = params["pattern"]
+    pattern: regex.Pattern[str] = params["pattern"]
     group = params["group"]
     if isinstance(group, str) and group.isdecimal():
         group = int(group)
@@ -45,24 +50,41 @@ def _regex_extract(value: Any, params: Mapping[str, Any], context: StrategyConte
     if not known:
         raise NodeFailed(f"the pattern has no group {group!r}. Use 0 for the whole match, or one of its groups.")
     text = text_in(value)
-    if params["all"]:
-        return [match[group] for match in pattern.finditer(text)]
-    found = pattern.search(text)
-    return found[group] if found else None
+    with _in_time(pattern):
+        if params["all"]:
+            return [match[group] for match in pattern.finditer(text, timeout=MATCH_SECONDS)]
+        found = pattern.search(text, timeout=MATCH_SECONDS)
+        return found[group] if found else None
 
 
 def _regex_replace(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:  # noqa: ARG001
-    pattern: re.Pattern[str] = params["pattern"]
+    pattern: regex.Pattern[str] = params["pattern"]
+    text = text_in(value)
     try:
-        return pattern.sub(params["replacement"], text_in(value), count=params["count"])
-    except (re.error, IndexError) as cause:
+        with _in_time(pattern):
+            return pattern.sub(params["replacement"], text, count=params["count"], timeout=MATCH_SECONDS)
+    except (regex.error, IndexError) as cause:
         raise NodeFailed(f"param `replacement` can't be used: {cause}. Write groups as \\1 or \\g<name>.") from cause
 
 
 def _regex_match(value: Any, params: Mapping[str, Any], context: StrategyContext) -> bool:  # noqa: ARG001
-    pattern: re.Pattern[str] = params["pattern"]
+    pattern: regex.Pattern[str] = params["pattern"]
+    match = pattern.fullmatch if params["full_match"] else pattern.search
     text = text_in(value)
-    return (pattern.fullmatch(text) if params["full_match"] else pattern.search(text)) is not None
+    with _in_time(pattern):
+        return match(text, timeout=MATCH_SECONDS) is not None
+
+
+@contextmanager
+def _in_time(pattern: regex.Pattern[str]) -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as cause:
+        raise NodeFailed(
+            f"the pattern {pattern.pattern[:80]!r} took more than {MATCH_SECONDS:g} s on this text. "
+            "Avoid repetitions inside of repetitions.",
+            code="EVALUATION_LIMIT",
+        ) from cause
 
 
 def _string_trim(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:  # noqa: ARG001

@@ -85,6 +85,7 @@ def test_results(apply: Apply, name: str, value: Any, params: Any, expected: Any
         ("regex_replace", "a", {"pattern": "["}, "is no regular expression"),
         ("regex_replace", "a", {"pattern": "a", "replacement": r"\3"}, "can't be used"),
         ("regex_match", {"a": 1}, {"pattern": "a"}, "not a text"),
+        ("regex_match", "a" * 40 + "!", {"pattern": "(a|aa)+$"}, "took more than 2 s"),
         ("string_trim", "a", {"side": "top"}, "Use one of: both, left, right"),
         ("string_case", "a", {"case": "sponge"}, "Use one of: lower"),
         ("string_truncate", "a", {"max_length": -1}, "at least 0"),
