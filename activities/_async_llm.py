@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
@@ -11,8 +10,9 @@ from typing import Any, Protocol
 
 from temporalio import activity
 
-from activities._errors import as_failures
-from activities._state import place_of, sign_of_life
+from activities._errors import MAX_RETRIES, as_failures
+from activities._state import place_of
+from activities._threads import in_thread, sign_of_life, time_limit
 from statebag.bag import BagEngine
 
 __all__ = ["AsyncDispatcher", "AsyncLLMActivities", "AsyncRequest"]
@@ -64,21 +64,24 @@ class AsyncLLMActivities:
     @activity.defn(name="async_llm")
     async def async_llm(self, task: Mapping[str, Any]) -> dict[str, Any]:
         """Answer the call, or hand it over and complete from outside."""
-        info, loop = activity.info(), asyncio.get_running_loop()
-        place = place_of(task)
-        if self._dispatcher is None:
-            async with sign_of_life() as beat:
-                with as_failures(max_retries=task.get("max_retries", 3)):
-                    return await loop.run_in_executor(
-                        self._threads,
-                        lambda: self._engine.run_async_segment(place, attempt=info.attempt, heartbeat=beat),
-                    )
-        token = base64.b64encode(info.task_token).decode()
-        dispatcher = self._dispatcher
-        with as_failures():
-            segment, state = await loop.run_in_executor(self._threads, lambda: self._engine.describe_call(place))
-            request = AsyncRequest(
-                task_token=token, execution_id=place.execution_id, segment=segment, state=state
-            )
-            await loop.run_in_executor(self._threads, lambda: dispatcher.dispatch(request))
-        activity.raise_complete_async()
+        info, place = activity.info(), place_of(task)
+        if self._dispatcher is not None:
+            token = base64.b64encode(info.task_token).decode()
+            dispatcher = self._dispatcher
+
+            def hand_over() -> None:
+                segment, state = self._engine.describe_call(place)
+                dispatcher.dispatch(
+                    AsyncRequest(task_token=token, execution_id=place.execution_id, segment=segment, state=state)
+                )
+
+            with as_failures():
+                await in_thread(self._threads, hand_over)
+            activity.raise_complete_async()
+        async with sign_of_life() as beat:
+            with as_failures(max_retries=task.get("max_retries", MAX_RETRIES)):
+                return await in_thread(
+                    self._threads,
+                    lambda: self._engine.run_async_segment(place, attempt=info.attempt, heartbeat=beat),
+                    limit_seconds=time_limit(),
+                )

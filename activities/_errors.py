@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, FailureError
 
 from statebag.errors import ProviderUnavailable, StateBagError
 
-__all__ = ["as_failures"]
+__all__ = ["MAX_RETRIES", "as_failures"]
 
+MAX_RETRIES = 3
+"""Further tries of a segment whose provider refuses, where its node says nothing."""
 TRIES_OF_UNKNOWN = 3
 """Tries of an activity that raises something that is no error of ours, such as a bug's TypeError."""
 
 
 @contextmanager
-def as_failures(*, max_retries: int | None = None) -> Iterator[None]:
+def as_failures(*, max_retries: int | None = None) -> Generator[None]:
     """Turn what the block raises into an ``ApplicationError`` that Temporal repeats, or not.
 
     Args:
@@ -26,6 +28,8 @@ def as_failures(*, max_retries: int | None = None) -> Iterator[None]:
     """
     try:
         yield
+    except FailureError:
+        raise
     except StateBagError as error:
         refused = isinstance(error, ProviderUnavailable) and max_retries is not None
         final = not error.retryable or (refused and _attempt() > (max_retries or 0))
@@ -37,7 +41,8 @@ def as_failures(*, max_retries: int | None = None) -> Iterator[None]:
             non_retryable=final,
             next_retry_delay=None if final or delay is None else timedelta(seconds=float(delay)),
         ) from error
-    except (TypeError, ValueError, KeyError, AttributeError, IndexError, RuntimeError, OSError) as error:
+    except Exception as error:
+        # Whatever else it is, a bug here or in a library: it must not be repeated for ever.
         text = f"{type(error).__name__}: {error}"
         raise ApplicationError(
             f"{activity.info().activity_type}: {text}",

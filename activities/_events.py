@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities._threads import in_thread
 from statebag.events import EventType, LifecycleEvent, Sink, deliver
 
 __all__ = ["EventActivities"]
@@ -34,9 +34,11 @@ class EventActivities:
     @activity.defn(name="publish_event")
     async def publish_event(self, body: Mapping[str, Any]) -> None:
         """Deliver one event; fails, to be tried again, where any sink fails."""
-        event = LifecycleEvent(**{**body, "event_type": EventType(body["event_type"])})
-        loop = asyncio.get_running_loop()
-        failures = await loop.run_in_executor(self._threads, lambda: deliver(event, self._sinks))
+        given: dict[str, Any] = {**body, "event_type": EventType(body["event_type"])}
+        event = LifecycleEvent(**given)
+        failures = await in_thread(self._threads, lambda: deliver(event, self._sinks))
         if failures:
             texts = "; ".join(f"{type(failure).__name__}: {failure}" for failure in failures)
-            raise ApplicationError(f"event {event.event_type}: {len(failures)} sinks failed: {texts}", type="SINK_FAILED")
+            raise ApplicationError(
+                f"event {event.event_type}: {len(failures)} sinks failed: {texts}", type="SINK_FAILED"
+            )

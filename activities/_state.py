@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import contextvars
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 from temporalio import activity
 
-from activities._errors import as_failures
+from activities._errors import MAX_RETRIES, as_failures
+from activities._threads import in_thread, sign_of_life, time_limit
 from statebag.bag import ACTIONS, BagEngine, Place, Step, decompress
 
-__all__ = ["StateActivities", "place_of", "sign_of_life"]
+__all__ = ["StateActivities", "place_of"]
 
 T = TypeVar("T")
-
-HEARTBEAT_EVERY_SECONDS = 2.0
 
 Task = Mapping[str, Any]
 """``{"run": {"ownerId", "workflowId", "execution_id"}, "bag": {"version", "root"}, …}``."""
 
-_IN_PLACE = tuple(
-    name for name in ACTIONS if name not in ("init", "hydrate_branch", "hydrate_segment", "decompress")
-)
+_IN_PLACE = tuple(name for name in ACTIONS if name not in ("init", "hydrate_branch", "hydrate_segment", "decompress"))
 
 
 class StateActivities:
@@ -65,7 +59,8 @@ class StateActivities:
         async with sign_of_life() as beat:
             step = await self._call(
                 lambda: self._engine.execute_segment(place, task["segment"], attempt=attempt, heartbeat=beat),
-                max_retries=task.get("max_retries", 3),
+                max_retries=task.get("max_retries", MAX_RETRIES),
+                limit_seconds=time_limit(),
             )
         return step.to_json()
 
@@ -95,12 +90,15 @@ class StateActivities:
         act.__doc__ = f"Apply the action ``{action}``."
         return act
 
-    async def _call(self, work: Callable[[], T], *, max_retries: int | None = None) -> T:
+    async def _call(
+        self, work: Callable[[], T], *, max_retries: int | None = None, limit_seconds: float | None = None
+    ) -> T:
         with as_failures(max_retries=max_retries):
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            return await in_thread(self._threads, work, limit_seconds=limit_seconds)
 
 
 def place_of(task: Task) -> Place:
+    """Which bag a task is for, in the history of the run that calls."""
     run, bag = task["run"], task["bag"]
     return Place(
         owner_id=run["ownerId"],
@@ -110,33 +108,3 @@ def place_of(task: Task) -> Place:
         root=bag["root"],
         lineage=activity.info().workflow_run_id or "main",
     )
-
-
-@contextlib.asynccontextmanager
-async def sign_of_life() -> AsyncIterator[Callable[[object], None]]:
-    """Heartbeat as long as the block runs; gives a heartbeat that node code may call from its thread.
-
-    A local activity has no heartbeat, and needs none: its worker's workflow task stands for it.
-    """
-    if activity.info().is_local:
-        yield lambda _: None
-        return
-    loop = asyncio.get_running_loop()
-    context = contextvars.copy_context()
-
-    async def beat() -> None:
-        while True:
-            activity.heartbeat()
-            await asyncio.sleep(HEARTBEAT_EVERY_SECONDS)
-
-    task = asyncio.create_task(beat())
-    try:
-        yield lambda detail: _soon(loop, context, detail)
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-def _soon(loop: asyncio.AbstractEventLoop, context: contextvars.Context, detail: object) -> None:
-    loop.call_soon_threadsafe(activity.heartbeat, detail, context=context)

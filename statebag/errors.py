@@ -60,6 +60,7 @@ CODES: Mapping[str, str] = {
     # The bag and its store.
     "UNSERIALISABLE_FIELD": "A value is not JSON (NaN, bytes, a set, a key that is no text). Convert it first.",
     "BAG_TOO_LARGE": "The bag can't be brought under its limit by offloading. Make the fields named smaller.",
+    "BAG_NEAR_LIMIT": "The bag is close to the size at which it is refused. Make the fields named smaller.",
     "BAG_MALFORMED": "The state data is not a bag of a known schema version.",
     "BAG_VERSION_CONFLICT": "Another action has already been applied to this version of the bag. Reload and retry.",
     "ACTION_UNKNOWN": "The state data manager has no such action.",
@@ -80,6 +81,7 @@ CODES: Mapping[str, str] = {
     "SNAPSHOT_NOT_FOUND": "There is no snapshot of that id in this execution.",
     # Running.
     "NODE_FAILED": "A node raised an error. The message names the node and its cause.",
+    "NODE_TIMEOUT": "A segment took longer than its nodes' `timeout_seconds`. It is tried again; raise the limit.",
     "EVALUATION_LIMIT": "An expression or template takes too many steps. Simplify it.",
     "ASSERTION_FAILED": "An `assert` node's condition is false.",
     "LLM_UNAVAILABLE": "The model's provider refuses or does not answer for now; the call is repeated.",
@@ -103,7 +105,10 @@ CODES: Mapping[str, str] = {
     # The surroundings.
     "SETTING_INVALID": "An environment variable has a value that can't be used.",
     "SERVER_UNREACHABLE": "No Temporal server answers at the address. Start one, or correct the address.",
+    "NO_WORKER": "The server answers, but no worker of the run's task queue does. Start one: `python worker.py`.",
+    "PORT_TAKEN": "Another program listens on the port. Stop it, or choose another port.",
     "FILE_UNREADABLE": "A file named on the command line can't be read.",
+    "USAGE": "The command line is wrong. `--help` lists what there is.",
 }
 """Code to meaning and remedy: the only list of codes, which the docs repeat and tests check."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,12 +29,15 @@ def claim_key(owner_id: str, idempotency_key: str) -> str:
     return f"claim-{sha256_hex(scoped.encode())[:40]}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Claim:
     """A claim that this run holds, or wants."""
 
     claim_id: str
     holder: str
+    """Workflow id of the run."""
+    holder_run: str
+    """Id of the first run of the holder's chain: an id may be used again, and then it is another holder."""
     input_hash: str
 
     async def acquire(self, machine: Machine) -> dict[str, Any] | None:
@@ -50,7 +54,7 @@ class Claim:
                     id=self.claim_id,
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                     parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                    memo={"holder": self.holder, "input_hash": self.input_hash},
+                    memo={"holder": self.holder, "holder_run": self.holder_run, "input_hash": self.input_hash},
                 )
             except WorkflowAlreadyStartedError:
                 found = await machine.call("verify_claim", "verify_claim", {"claim_id": self.claim_id})
@@ -58,19 +62,32 @@ class Claim:
                     return found
             else:
                 return None
+        # Each time another run was faster.
         return {"holder": self.claim_id, "input_hash": self.input_hash, "status": "RUNNING"}
 
     async def release(self, status: str) -> None:
-        """Say how the run ended. A claim that is gone needs no release."""
+        """Say how the run ended. A claim that is gone needs no release.
+
+        The run's end is settled by now: a cancellation that comes meanwhile is too late.
+        """
         handle = workflow.get_external_workflow_handle(self.claim_id)
+        signal = asyncio.create_task(handle.signal("release", status))
         try:
-            await handle.signal("release", status)
+            await asyncio.shield(signal)
+        except asyncio.CancelledError:
+            if workflow.cancellation_reason() is None:
+                raise
         except ApplicationError as gone:
             workflow.logger.warning("claim %s: could not be released: %s", self.claim_id, gone)
 
     def to_json(self) -> dict[str, Any]:
         """The form in which it is handed to the next run of a chain."""
-        return {"claim_id": self.claim_id, "holder": self.holder, "input_hash": self.input_hash}
+        return {
+            "claim_id": self.claim_id,
+            "holder": self.holder,
+            "holder_run": self.holder_run,
+            "input_hash": self.input_hash,
+        }
 
     @staticmethod
     def from_json(body: Mapping[str, Any]) -> Claim:

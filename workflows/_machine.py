@@ -1,4 +1,4 @@
-"""What the machines have in common: names of states, events, calls of functions, endings."""
+"""What the machines have in common: names of states, events, calls of functions."""
 
 from __future__ import annotations
 
@@ -8,13 +8,21 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError as TemporalTimeoutError
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    is_cancelled_exception,
+)
+from temporalio.exceptions import (
+    TimeoutError as TemporalTimeoutError,
+)
 
 with workflow.unsafe.imports_passed_through():
+    from statebag.errors import StateBagError
     from statebag.events import EventType, event_id_of
-    from statebag.machine import FUNCTIONS, Function, State
+    from statebag.machine import FUNCTIONS, GRACE_SECONDS, Function, State
 
-__all__ = ["Machine", "failure_of"]
+__all__ = ["Machine", "describe", "failure_of"]
 
 
 class Machine:
@@ -36,16 +44,19 @@ class Machine:
         """The run's id everywhere but in Temporal's own addressing: the workflow id."""
         return workflow.info().workflow_id
 
-    async def call_local(self, function: str, activity: str, task: Mapping[str, Any], *, summary: str = "") -> Any:
+    async def call_local(
+        self, function: str, activity: str, task: Mapping[str, Any], *, how: Mapping[str, Any] | None = None
+    ) -> Any:
         """Call a quick function in the worker itself: one event of history, no round trip."""
-        facts = FUNCTIONS[function]
+        facts, how = FUNCTIONS[function], how or {}
+        retry = how.get("retry") or {}
         return await workflow.execute_local_activity(
             activity,
-            task,
-            start_to_close_timeout=timedelta(seconds=facts.timeout_seconds),
+            _with_retries(task, retry),
+            start_to_close_timeout=_with_grace(how.get("timeout_seconds", facts.timeout_seconds)),
             schedule_to_close_timeout=_seconds(facts.give_up_seconds),
-            retry_policy=_policy(facts),
-            summary=summary or None,
+            retry_policy=_policy(facts, retry),
+            summary=how.get("label") or None,
         )
 
     async def call(
@@ -56,11 +67,11 @@ class Machine:
         retry = how.get("retry") or {}
         return await workflow.execute_activity(
             activity,
-            {**task, **({"max_retries": retry["max_retries"]} if "max_retries" in retry else {})},
-            start_to_close_timeout=timedelta(seconds=how.get("timeout_seconds", facts.timeout_seconds)),
+            _with_retries(task, retry),
+            start_to_close_timeout=_with_grace(how.get("timeout_seconds", facts.timeout_seconds)),
             schedule_to_close_timeout=_seconds(facts.give_up_seconds),
             heartbeat_timeout=_seconds(how.get("heartbeat_seconds", facts.heartbeat_seconds)),
-            retry_policy=_policy(facts, initial_seconds=retry.get("base_delay_seconds")),
+            retry_policy=_policy(facts, retry),
             summary=how.get("label") or None,
         )
 
@@ -68,7 +79,8 @@ class Machine:
         """Publish an event. Whatever happens to it, the run goes on."""
         sequence, self.events = self.events, self.events + 1
         event = {
-            "event_id": event_id_of(self.execution_id, sequence),
+            # By the run id, since a workflow id may be used again, and a reset repeats sequence numbers.
+            "event_id": event_id_of(workflow.info().run_id, sequence),
             "event_type": str(event_type),
             "sequence": sequence,
             "execution_id": self.execution_id,
@@ -81,31 +93,54 @@ class Machine:
         try:
             await self.call_local("publish_event", "publish_event", event)
         except ActivityError as failure:
+            if is_cancelled_exception(failure):
+                raise
             workflow.logger.warning("event %s could not be delivered: %s", event_type, failure.cause)
 
 
 def failure_of(error: BaseException) -> dict[str, Any]:
-    """Code and message of what made an activity fail for good."""
+    """Code and message of what made an activity fail for good, and what else its error says."""
     cause = error.cause if isinstance(error, ActivityError) else error
     if isinstance(cause, ApplicationError):
-        given = cause.details[0] if cause.details and isinstance(cause.details[0], Mapping) else {}
-        return {"code": cause.type or "RUN_FAILED", "message": cause.message, **dict(given)}
+        given = dict(cause.details[0]) if cause.details and isinstance(cause.details[0], Mapping) else {}
+        nested = given.pop("details", None)
+        more = dict(nested) if isinstance(nested, Mapping) else {}
+        return {"code": cause.type or "RUN_FAILED", "message": cause.message, **more, **given}
     if isinstance(cause, TemporalTimeoutError):
-        kind = cause.type.name.replace("_", " ").lower() if cause.type is not None else "time-out"
+        kind = cause.type.name.replace("_", " ").lower() if cause.type is not None else "no"
         what = error.activity_type if isinstance(error, ActivityError) else "an activity"
-        return {"code": "RUN_FAILED", "message": f"{what}: {kind} time-out. Raise the node's `timeout_seconds`."}
+        return {
+            "code": "RUN_FAILED",
+            "message": f"{what}: gave no answer in its time ({kind}). Check the worker, or raise the node's "
+            "`timeout_seconds`.",
+        }
     return {"code": "RUN_FAILED", "message": str(cause or error)}
+
+
+def describe(error: StateBagError) -> dict[str, Any]:
+    """An error of the domain in the form of :func:`failure_of`."""
+    return {**error.details, "code": error.code, "message": error.message, "retryable": error.retryable}
 
 
 def _seconds(value: float | None) -> timedelta | None:
     return None if value is None else timedelta(seconds=value)
 
 
-def _policy(facts: Function, *, initial_seconds: float | None = None) -> RetryPolicy:
+def _with_grace(seconds: float) -> timedelta:
+    return timedelta(seconds=seconds + GRACE_SECONDS)
+
+
+def _with_retries(task: Mapping[str, Any], retry: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**task, "max_retries": retry["max_retries"]} if "max_retries" in retry else task
+
+
+def _policy(facts: Function, given: Mapping[str, Any]) -> RetryPolicy:
     retry = facts.retry
+    initial = given.get("base_delay_seconds") or retry.initial_seconds
+    retries = retry.retries if retry.retries is None else given.get("max_retries", retry.retries)
     return RetryPolicy(
-        initial_interval=timedelta(seconds=initial_seconds or retry.initial_seconds),
+        initial_interval=timedelta(seconds=initial),
         backoff_coefficient=retry.backoff,
-        maximum_interval=timedelta(seconds=max(retry.max_interval_seconds, initial_seconds or 0.0)),
-        maximum_attempts=0 if retry.retries is None else retry.retries + 1,
+        maximum_interval=timedelta(seconds=max(retry.max_interval_seconds, initial)),
+        maximum_attempts=0 if retries is None else retries + 1,
     )

@@ -9,26 +9,32 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
+from workflows._machine import describe
+
 with workflow.unsafe.imports_passed_through():
     from statebag.config import check_answer
-    from statebag.errors import InputRefused, StateBagError
-    from statebag.machine.policies import HITP_TIMEOUT_SECONDS
+    from statebag.errors import StateBagError
+    from statebag.machine import HITP_TIMEOUT_SECONDS
 
 __all__ = ["Pauses"]
 
 
 class Pauses:
-    """The open pauses, their answers, and the ids of those that are over."""
+    """The open pauses, their answers, and those that are over.
 
-    def __init__(self, closed: tuple[str, ...] = ()) -> None:
+    Args:
+        closed: Ids of the pauses that are over, to whether they were answered.
+    """
+
+    def __init__(self, closed: Mapping[str, bool] | None = None) -> None:
         self._open: dict[str, dict[str, Any]] = {}
         self._answers: dict[str, dict[str, Any]] = {}
-        self._closed = list(closed)
+        self._closed = dict(closed or {})
 
     @property
-    def closed(self) -> tuple[str, ...]:
-        """Ids of the pauses that are over, for the next run of a chain."""
-        return tuple(self._closed)
+    def closed(self) -> dict[str, bool]:
+        """The pauses that are over, for the next run of a chain."""
+        return dict(self._closed)
 
     def open(self, pause_id: str, segment: int, spec: Mapping[str, Any]) -> dict[str, Any]:
         """Open a pause now."""
@@ -47,19 +53,25 @@ class Pauses:
         self._open[pause_id] = pause
         return pause
 
-    def close(self, pause_id: str) -> None:
-        """End a pause: nobody can answer it any more."""
+    def close(self, pause_id: str) -> dict[str, Any] | None:
+        """End a pause, so that nobody can answer it any more, and give the answer that it got."""
+        answer = self._answers.pop(pause_id, None)
         self._open.pop(pause_id, None)
-        self._answers.pop(pause_id, None)
-        self._closed.append(pause_id)
+        self._closed[pause_id] = answer is not None
+        return answer
+
+    def close_all(self) -> None:
+        """End all pauses: the run ends."""
+        for pause_id in list(self._open):
+            self.close(pause_id)
 
     def pending(self) -> list[dict[str, Any]]:
         """The pauses that wait for an answer."""
         return [pause for pause_id, pause in self._open.items() if pause_id not in self._answers]
 
-    def answer_of(self, pause_id: str) -> dict[str, Any] | None:
-        """The answer, if there is one."""
-        return self._answers.get(pause_id)
+    def is_answered(self, pause_id: str) -> bool:
+        """Whether an answer was taken."""
+        return pause_id in self._answers
 
     def check(self, answer: Any) -> str:
         """Refuse an answer that can't be taken, else give the id of its pause. Changes nothing.
@@ -70,12 +82,10 @@ class Pauses:
         try:
             pause_id = self._find(answer)
             check_answer(answer, self._open[pause_id])
-        except InputRefused as refused:
-            details = {"code": refused.code, "message": refused.message, **refused.details}
-            raise ApplicationError(refused.message, details, type=refused.code, non_retryable=True) from refused
         except StateBagError as refused:
-            body = refused.to_json()
-            raise ApplicationError(refused.message, body, type=refused.code, non_retryable=True) from refused
+            raise ApplicationError(
+                refused.message, describe(refused), type=refused.code, non_retryable=True
+            ) from refused
         return pause_id
 
     def take(self, answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,23 +105,26 @@ class Pauses:
     def _find(self, answer: Any) -> str:
         wanted = answer.get("pause_id") if isinstance(answer, Mapping) else None
         waiting = [pause["pause_id"] for pause in self.pending()]
+        there = f"it waits at {', '.join(waiting)}" if waiting else "it is not waiting for anybody"
         if wanted is None:
             if len(waiting) == 1:
                 return waiting[0]
             if waiting:
                 text = f"the run waits at {len(waiting)} pauses: {', '.join(waiting)}. Name one as `pause_id`."
                 raise StateBagError(text, code="PAUSE_AMBIGUOUS", details={"pending": waiting})
-            raise StateBagError("the run is not waiting for anybody.", code=self._why_not(None))
+            if self._answers:
+                raise StateBagError("the pause was answered already; the run goes on.", code="PAUSE_ANSWERED")
+            raise StateBagError("the run is not waiting for anybody.", code="PAUSE_UNKNOWN")
         if wanted in waiting:
             return wanted
-        there = f"it waits at {', '.join(waiting)}" if waiting else "it is not waiting for anybody"
-        if self._why_not(wanted) == "PAUSE_ANSWERED":
-            raise StateBagError(f"pause {wanted}: already answered; {there}.", code="PAUSE_ANSWERED")
-        raise StateBagError(f"pause {wanted!r}: the run has no such pause; {there}.", code="PAUSE_UNKNOWN")
-
-    def _why_not(self, wanted: Any) -> str:
-        answered = bool(self._answers) if wanted is None else wanted in self._answers or wanted in self._closed
-        return "PAUSE_ANSWERED" if answered else "PAUSE_UNKNOWN"
+        details = {"pending": waiting}
+        if isinstance(wanted, str) and (wanted in self._answers or self._closed.get(wanted)):
+            raise StateBagError(f"pause {wanted}: already answered; {there}.", code="PAUSE_ANSWERED", details=details)
+        if isinstance(wanted, str) and wanted in self._closed:
+            text = f"pause {wanted}: its time ran out before this answer; {there}."
+            raise StateBagError(text, code="PAUSE_UNKNOWN", details=details)
+        text = f"pause {wanted!r}: the run has no such pause; {there}."
+        raise StateBagError(text, code="PAUSE_UNKNOWN", details=details)
 
 
 def _text(moment: datetime) -> str:

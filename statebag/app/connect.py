@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+from typing import Any
+
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfigProfile
 
@@ -12,6 +16,8 @@ __all__ = ["DEFAULT_ADDRESS", "connect", "load_profile"]
 
 DEFAULT_ADDRESS = "localhost:7233"
 """Where a server is looked for when the environment names none."""
+CONNECT_SECONDS = 10.0
+"""Time for a first answer: a server that is there needs some milliseconds."""
 
 
 def load_profile() -> ClientConfigProfile:
@@ -36,14 +42,28 @@ async def connect(plugin: StateBagPlugin, *, profile: ClientConfigProfile | None
         StateBagError: ``SERVER_UNREACHABLE``, naming the address; ``SETTING_INVALID``.
     """
     profile = profile or load_profile()
-    config = {"target_host": DEFAULT_ADDRESS, **profile.to_client_connect_config()}
     try:
-        return await Client.connect(**config, plugins=[plugin])
-    except (RuntimeError, OSError) as cause:
+        config: Any = {"target_host": DEFAULT_ADDRESS, **profile.to_client_connect_config()}
+    except (OSError, RuntimeError, ValueError) as cause:
         raise StateBagError(
-            f"{config['target_host']}: no Temporal server answers: {cause}. Start one with `statebag dev` or "
+            f"Temporal's TLS settings can't be used: {cause}. Check TEMPORAL_TLS_*.", code="SETTING_INVALID"
+        ) from cause
+    address = config["target_host"]
+    try:
+        return await asyncio.wait_for(Client.connect(**config, plugins=[plugin]), CONNECT_SECONDS)
+    except (RuntimeError, OSError, TimeoutError) as cause:
+        reason = _reason_of(cause)
+        raise StateBagError(
+            f"{address}: no Temporal server answers: {reason}. Start one with `statebag dev` or "
             "`temporal server start-dev`, or set TEMPORAL_ADDRESS.",
             code="SERVER_UNREACHABLE",
         ) from cause
     except ValueError as cause:
-        raise StateBagError(f"{config['target_host']}: {cause}", code="SETTING_INVALID") from cause
+        raise StateBagError(f"{address}: {cause}. Check TEMPORAL_ADDRESS.", code="SETTING_INVALID") from cause
+
+
+def _reason_of(cause: Exception) -> str:
+    """The system's own words, out of the layers that the library wraps around them."""
+    text = str(cause) or f"nothing came within {CONNECT_SECONDS:.0f} s"
+    quoted = re.findall(r'(?:message|error): "([^"]+)"', text)
+    return quoted[-1] if quoted else text

@@ -14,15 +14,20 @@ from pathlib import Path
 
 from statebag.errors import InputRefused, Problem
 
-__all__ = ["Settings", "default_store_url"]
+__all__ = ["Settings", "data_folder", "default_store_url"]
 
 _PREFIX = "STATEBAG_"
 
 
-def default_store_url() -> str:
+def data_folder() -> Path:
     """A folder of the user's own, the same wherever a command is started."""
     base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return (Path(base) / "statebag" / "store").as_uri()
+    return (Path(base) / "statebag").absolute()
+
+
+def default_store_url() -> str:
+    """Where values are kept when no store is named."""
+    return (data_folder() / "store").as_uri()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,20 +1,22 @@
 """The state bag: its namespaces, the pipe that changes it, and the two ways in."""
 
 from statebag.bag._aggregate import FAILED_SAMPLE, SUMMARY_SAMPLE
-from statebag.bag._bag import Bag, Frame, Kernel
-from statebag.bag._commit import commit, digest_of, find_commit
+from statebag.bag._bag import Bag
+from statebag.bag._commit import Attempt, commit, digest_of, find_commit, list_commits
 from statebag.bag._control import SCHEMA_VERSION, Control
 from statebag.bag._door import StateDataManager
-from statebag.bag._engine import BagEngine, Place, Step
+from statebag.bag._engine import BagEngine
 from statebag.bag._fields import UserFields
 from statebag.bag._history import History, append_logs, log_id_of, read_all
 from statebag.bag._init import upload_state
+from statebag.bag._kernel import Frame, Kernel
 from statebag.bag._legacy import decompress
-from statebag.bag._merge_states import MergedStates, merge_states
+from statebag.bag._merge_states import BranchChange, MergedStates, merge_states
 from statebag.bag._next_action import NextAction, decide
 from statebag.bag._offload import STEP_FUNCTIONS, TEMPORAL, OffloadPolicy, offload
 from statebag.bag._pipe import ACTIONS, Outcome, Surroundings, apply
 from statebag.bag._result import Delta, Status, check_execution_result, parse_status
+from statebag.bag._step import Place, Step
 
 __all__ = [
     "ACTIONS",
@@ -23,8 +25,10 @@ __all__ = [
     "STEP_FUNCTIONS",
     "SUMMARY_SAMPLE",
     "TEMPORAL",
+    "Attempt",
     "Bag",
     "BagEngine",
+    "BranchChange",
     "Control",
     "Delta",
     "Frame",
@@ -48,6 +52,7 @@ __all__ = [
     "decompress",
     "digest_of",
     "find_commit",
+    "list_commits",
     "log_id_of",
     "merge_states",
     "offload",

@@ -8,7 +8,7 @@ from typing import Any
 
 from statebag.errors import StateBagError
 
-__all__ = ["SCHEMA_VERSION", "Control"]
+__all__ = ["CONTROL_FIELDS", "SCHEMA_VERSION", "Control"]
 
 SCHEMA_VERSION = 1
 
@@ -62,8 +62,9 @@ class Control:
             StateBagError: ``BAG_MALFORMED``, naming every field that is wrong.
         """
         values = {name: body[name] for name in _NAMES if name in body}
-        wrong = [
-            f"{name} is {type(value).__name__}, not {_TYPES[name].__name__}"
+        wrong = [f"{name} is absent" for name in _REQUIRED if name not in values]
+        wrong += [
+            f"{name} is {value!r}, not {_EXPECTED[_TYPES[name]]}"
             for name, value in values.items()
             if not _is_a(value, _TYPES[name])
         ]
@@ -81,9 +82,14 @@ def _is_a(value: Any, expected: type) -> bool:
     if expected is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if expected is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
     return isinstance(value, expected)
 
 
 _TYPES: Mapping[str, type] = {f.name: type(f.default) for f in fields(Control)}
+_EXPECTED: Mapping[type, str] = {int: "a whole number from 0", float: "a number", str: "a text", bool: "true or false"}
 _NAMES = tuple(_TYPES)
+_REQUIRED = ("bag_version", "execution_id", "segment_to_run", "total_segments", "loop_counter")
+
+CONTROL_FIELDS = frozenset(_NAMES)
+"""Names under which this namespace is stored."""

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from statebag.blobs import ExecutionBlobs, Pointer
-from statebag.canonical import canonical_bytes, sha256_hex
+from statebag.canonical import canonical_bytes, sha256_hex, size_of
 from statebag.errors import StateBagError
 
 __all__ = ["PAGE_ENTRIES", "History", "append_logs", "identify", "log_id_of", "read_all"]
 
 PAGE_ENTRIES = 25
-"""Entries of an archive page: half of the longest inline tail."""
+"""Most entries of an archive page: half of the longest inline tail."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +45,24 @@ class History:
 
     @staticmethod
     def from_json(body: Mapping[str, Any]) -> History:
-        """Read the fields of a sealed bag."""
-        archive = body.get("state_history_archive")
+        """Read the fields of a sealed bag.
+
+        Raises:
+            StateBagError: ``BAG_MALFORMED``.
+            PointerRefused: the archive's pointer is malformed.
+        """
+        entries, archive = body.get("state_history", ()), body.get("state_history_archive", {})
+        if not all(isinstance(entry, Mapping) for entry in entries) or (
+            archive and not isinstance(archive.get("count"), int)
+        ):
+            raise StateBagError(
+                "state_data.state_history must hold objects, and its archive a `page` and a `count`. "
+                "Pass on what the last action returned, unchanged.",
+                code="BAG_MALFORMED",
+            )
         return History(
-            entries=tuple(body.get("state_history", ())),
-            archive=Pointer.from_json(archive["page"]) if archive else None,
+            entries=tuple(entries),
+            archive=Pointer.from_json(archive.get("page")) if archive else None,
             archived=archive["count"] if archive else 0,
         )
 
@@ -65,16 +78,21 @@ def identify(entry: Mapping[str, Any]) -> str:
     return given if isinstance(given, str) and given else sha256_hex(canonical_bytes(entry))
 
 
-def append_logs(history: History, logs: Iterable[Any], *, blobs: ExecutionBlobs, tail: int) -> History:
-    """Add the entries that are new, archiving full pages above ``tail`` inline ones.
+def append_logs(
+    history: History, logs: Iterable[Any], *, blobs: ExecutionBlobs, tail: int, tail_bytes: int | None = None
+) -> History:
+    """Add the entries that are new, and archive the oldest ones that do not fit inline.
 
-    A text becomes ``{"message": text}``. Duplicates are looked for in the inline
-    entries, in the batch itself and in the newest page.
+    Args:
+        history: stays as it is.
+        logs: objects, or texts, which become ``{"message": text}``. An entry is a duplicate where its identity is
+            in the inline entries, in the batch itself, or in the newest archived :data:`PAGE_ENTRIES`.
+        blobs: takes the archive's pages.
+        tail: entries that stay inline; a page leaves when it is full.
+        tail_bytes: bytes that stay inline; None for any number.
     """
     seen = {identify(entry) for entry in history.entries}
-    page = blobs.get(history.archive) if history.archive is not None else None
-    if page is not None:
-        seen.update(identify(entry) for entry in page["entries"])
+    seen.update(identify(entry) for entry in _newest_archived(history, blobs))
     fresh: list[Mapping[str, Any]] = []
     for raw in logs:
         entry = _entry(raw)
@@ -86,12 +104,28 @@ def append_logs(history: History, logs: Iterable[Any], *, blobs: ExecutionBlobs,
         return history
     entries = history.entries + tuple(fresh)
     archive, archived = history.archive, history.archived
-    while len(entries) > tail and len(entries) >= PAGE_ENTRIES:
+    while _is_full(entries, tail, tail_bytes):
         leaving, entries = entries[:PAGE_ENTRIES], entries[PAGE_ENTRIES:]
         previous = archive.to_json() if archive is not None else None
         archive = blobs.put({"entries": list(leaving), "previous": previous}, kind="history")
         archived += len(leaving)
     return History(entries=entries, archive=archive, archived=archived)
+
+
+def _is_full(entries: tuple[Mapping[str, Any], ...], tail: int, tail_bytes: int | None) -> bool:
+    if len(entries) > tail and len(entries) >= PAGE_ENTRIES:
+        return True
+    return tail_bytes is not None and bool(entries) and size_of(entries) > tail_bytes
+
+
+def _newest_archived(history: History, blobs: ExecutionBlobs) -> Iterator[Mapping[str, Any]]:
+    """At least :data:`PAGE_ENTRIES` archived entries, where there are so many: pages of large entries are short."""
+    pointer, found = history.archive, 0
+    while pointer is not None and found < PAGE_ENTRIES:
+        page = blobs.get(pointer)
+        yield from page["entries"]
+        found += len(page["entries"])
+        pointer = Pointer.from_json(page["previous"]) if page["previous"] else None
 
 
 def read_all(history: History, blobs: ExecutionBlobs) -> Iterator[Mapping[str, Any]]:

@@ -17,7 +17,7 @@ def hydrate_branch(payload: Mapping[str, Any], blobs: ExecutionBlobs) -> dict[st
     """``{"branch_config", "branch_index"}`` of ``branch_pointer``.
 
     A branch pointer is ``{"branch_index", "branch_id", "total_branches", "branch": pointer}``; without
-    ``branch`` it is the branch's configuration itself.
+    ``branch`` it is the branch's configuration itself. A fork leaves such pointers where its branches are large.
 
     Raises:
         InputRefused: ``RESULT_INVALID``: no object, an index outside of its range, or the object of another branch.
@@ -29,7 +29,7 @@ def hydrate_branch(payload: Mapping[str, Any], blobs: ExecutionBlobs) -> dict[st
     if not is_pointer(pointer.get("branch")):
         return {"branch_config": dict(pointer), "branch_index": index}
     total = pointer.get("total_branches")
-    if not isinstance(total, int) or not isinstance(index, int) or not 0 <= index < total:
+    if not isinstance(total, int) or isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < total:
         raise _refuse("$.branch_index", f"is {index!r}, outside of 0 to {total!r} - 1")
     config = blobs.get(Pointer.from_json(pointer["branch"]))
     named = config.get("branch_id") if isinstance(config, Mapping) else None
@@ -53,6 +53,8 @@ def hydrate_segment(bag: Bag, payload: Mapping[str, Any], blobs: ExecutionBlobs)
         segment = blobs.get(Pointer.from_json(pointer))
     else:
         segment = load_segment(bag.kernel.plan, index, blobs)
+    if not isinstance(segment, Mapping):
+        raise _refuse("$.segment_pointer", f"leads to a {type(segment).__name__}, not to a segment")
     return {"segment_config": segment, "segment_id": segment.get("id", str(index)), "execution_order": index}
 
 

@@ -7,21 +7,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from statebag.bag._bag import Bag, Kernel
+from statebag.bag._bag import Bag
 from statebag.bag._control import Control
-from statebag.bag._fields import UserFields
+from statebag.bag._fields import FIELDS_KIND, UserFields, read_state
+from statebag.bag._kernel import Kernel
+from statebag.bag._normalise import reserved_warnings
 from statebag.bag._offload import OffloadPolicy
 from statebag.bag._pipe import Outcome, Surroundings, finish
 from statebag.bag._result import Delta, Status
 from statebag.bag._segments import store_segments
 from statebag.blobs import BlobStore, ExecutionBlobs, Pointer
 from statebag.config import ExecutionInput, drop_reserved, load_document, parse_execution_input
-from statebag.bag._normalise import reserved_warnings
-from statebag.errors import InputRefused, Problem, StateBagError
+from statebag.errors import InputRefused, PointerNotFound, Problem, StateBagError
 from statebag.nodes import NodeRegistry
 from statebag.plan import Plan, plan_document
 
-__all__ = ["Born", "bear", "birth", "upload_state"]
+__all__ = ["Born", "bear", "read_birth", "upload_state"]
+
+_ENVELOPE = frozenset({"action", "result_id", "lineage"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,18 +36,23 @@ class Born:
     workflow_name: str
 
 
-def birth(
-    event: Mapping[str, Any], store: BlobStore, registry: NodeRegistry, *, policy: OffloadPolicy, now: datetime
-) -> Outcome:
-    """Make the first bag of ``event["input"]`` (or of ``event`` itself); for the Lambda-shaped door."""
-    raw = event.get("input", {key: value for key, value in event.items() if key != "action"})
+def read_birth(event: Mapping[str, Any]) -> tuple[ExecutionInput, str]:
+    """The execution input and the execution id of the Lambda-shaped door's ``init``.
+
+    Raises:
+        InputRefused: with every problem of the input; ``FIELD_MISSING`` where nothing names the execution.
+    """
+    raw: Any = event.get("input", {key: value for key, value in event.items() if key not in _ENVELOPE})
     body: Any = raw
-    execution_id = str(event.get("execution_id") or "")
-    if isinstance(raw, Mapping):
+    execution_id = event.get("execution_id")
+    if isinstance(raw, dict):
         body = {key: value for key, value in raw.items() if key != "execution_id"}
-        execution_id = execution_id or str(raw.get("execution_id") or raw.get("idempotency_key") or "")
+        execution_id = execution_id or raw.get("execution_id") or raw.get("idempotency_key")
     given = parse_execution_input(body)
-    return bear(given, execution_id, store, registry, policy=policy, now=now).outcome
+    if not isinstance(execution_id, str) or not execution_id:
+        text = "must name this run and no other, as a text: its data is kept under it. Pass `$$.Execution.Name`."
+        raise InputRefused([Problem(path="$.execution_id", code="FIELD_MISSING", message=text)], what="event")
+    return given, execution_id
 
 
 def bear(
@@ -106,18 +114,16 @@ def upload_state(state: Mapping[str, Any], blobs: ExecutionBlobs, policy: Offloa
     The pointer goes into ``initial_state_s3_path``; ``blobs`` must be those of the execution that will start.
     """
     settled = UserFields.of(state, blobs).settle(field_limit=policy.field_limit, paged=True)
-    return blobs.put(settled.node, kind=_FIELDS_KIND)
-
-
-_FIELDS_KIND = "fields"
-"""Kind of an uploaded state: a user map as :class:`UserFields` keeps it."""
+    return blobs.put(settled.node, kind=FIELDS_KIND)
 
 
 def _document_of(given: ExecutionInput, blobs: ExecutionBlobs) -> Any:
     if given.workflow_config is not None:
         return given.workflow_config
     if given.workflow_config_pointer is None:
-        raise StateBagError("no workflow document was given. Put it under `workflow_config`.", code="INIT_INVALID_CONFIG")
+        raise StateBagError(
+            "no workflow document was given. Put it under `workflow_config`.", code="INIT_INVALID_CONFIG"
+        )
     return blobs.get(Pointer.from_json(given.workflow_config_pointer))
 
 
@@ -128,23 +134,25 @@ def _user_state(
     if given.initial_state_pointer is None:
         kept, dropped = drop_reserved({**defaults, **(given.initial_state or {})})
         return UserFields.of(kept, blobs), dropped
-    pointer = Pointer.from_json(given.initial_state_pointer)
-    stored = blobs.get(pointer)
-    if not isinstance(stored, Mapping):
-        problem = Problem(
-            path="$.initial_state_s3_path",
-            code="FIELD_TYPE",
-            message=f"leads to a {type(stored).__name__}, not to an object of variables",
-        )
-        raise InputRefused([problem])
-    if pointer.kind == _FIELDS_KIND:
-        fields = UserFields(blobs, stored)
-    else:
-        fields = UserFields.of(stored, blobs)
+    pointer = given.initial_state_pointer
+    if isinstance(pointer, str):
+        pointer = _pointer_at(pointer, blobs)
+    fields = read_state(pointer, blobs, path="$.initial_state_s3_path", what="input")
     names = set(fields.names())
     _, dropped = drop_reserved(dict.fromkeys(sorted(names)))
     missing, also = drop_reserved({name: value for name, value in defaults.items() if name not in names})
     return fields.change(missing, dropped), (*dropped, *also)
+
+
+def _pointer_at(key: str, blobs: ExecutionBlobs) -> Any:
+    """The pointer that was recorded under ``key``."""
+    pointer = blobs.read_record(key.removeprefix(blobs.prefix).removesuffix(".json"))
+    if pointer is None:
+        raise PointerNotFound(
+            f"initial_state_s3_path: nothing is recorded under {key!r} in this execution. Upload the state first.",
+            details={"key": key, "prefix": blobs.prefix},
+        )
+    return pointer
 
 
 def _linked(plan: Plan) -> list[dict[str, Any]]:

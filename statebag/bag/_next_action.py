@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from statebag.bag._bag import Bag
-from statebag.bag._result import Delta, Status
+from statebag.bag._result import FORKS, Delta, Status
 from statebag.errors import Problem
 
-__all__ = ["NextAction", "decide"]
+__all__ = ["TERMINAL_FAILURES", "NextAction", "decide"]
 
 
 class NextAction(StrEnum):
@@ -26,15 +27,17 @@ class NextAction(StrEnum):
     SEQUENTIAL_BRANCH = "SEQUENTIAL_BRANCH"
 
 
-_TERMINAL = {
+TERMINAL_FAILURES = frozenset({NextAction.FAILED, NextAction.HALTED, NextAction.SIGKILL})
+"""Actions that end a run without success."""
+
+_BY_STATUS: Mapping[Status | None, NextAction] = {
+    Status.STARTED: NextAction.STARTED,
     Status.FAILED: NextAction.FAILED,
     Status.HALTED: NextAction.HALTED,
     Status.SIGKILL: NextAction.SIGKILL,
     Status.TIMEOUT: NextAction.FAILED,
     Status.LOOP_LIMIT_EXCEEDED: NextAction.FAILED,
     Status.PARTIAL_FAILURE: NextAction.FAILED,
-}
-_WAITING = {
     Status.PAUSED_FOR_HITP: NextAction.PAUSED_FOR_HITP,
     Status.PAUSED_FOR_ASYNC_LLM: NextAction.PAUSED_FOR_ASYNC_LLM,
 }
@@ -45,41 +48,30 @@ def decide(bag: Bag, delta: Delta) -> tuple[NextAction, Problem | None]:
 
     ``bag`` already holds all that the action changed.
     """
-    status = delta.status
-    if status is Status.STARTED:
-        return NextAction.STARTED, None
+    status, control = delta.status, bag.control
     if status is None and delta.unknown_status is not None:
         text = f"the status {delta.unknown_status!r} does not exist. Use one of {', '.join(Status)}."
         return NextAction.FAILED, _problem("UNKNOWN_STATUS", text)
-    if status in _TERMINAL:
-        return _TERMINAL[status], None
-    if status in _WAITING:
-        return _WAITING[status], None
-    if status in (Status.PARALLEL_GROUP, Status.SCHEDULED_PARALLEL) and bag.kernel.pending_branches:
+    if status in _BY_STATUS:
+        return _BY_STATUS[status], None
+    if status in FORKS and bag.kernel.pending_branches:
         return NextAction.PARALLEL_GROUP, None
     if status is Status.SEQUENTIAL_BRANCH and delta.inner_plan:
         return NextAction.SEQUENTIAL_BRANCH, None
     if delta.aggregation_failed is not None:
         return NextAction.FAILED, _problem("AGGREGATION_FAILED", delta.aggregation_failed)
-    return _decide_running(bag, delta)
-
-
-def _decide_running(bag: Bag, delta: Delta) -> tuple[NextAction, Problem | None]:
-    control = bag.control
-    at_end = not bag.kernel.partition_stack and control.segment_to_run >= control.total_segments
-    if at_end:
+    if not bag.kernel.partition_stack and control.segment_to_run >= control.total_segments:
         return NextAction.COMPLETE, None
-    if delta.status is Status.COMPLETE:
-        if delta.next_segment is None and not bag.kernel.partition_stack:
-            return NextAction.COMPLETE, None
+    if status is Status.COMPLETE and delta.next_segment is not None:
         text = f"COMPLETE was reported although segment {control.segment_to_run} follows; going on."
         return NextAction.CONTINUE, _problem("COMPLETE_WITH_NEXT", text)
-    if delta.counts_segment and delta.next_segment is None:
+    if delta.counts_segment and delta.next_segment is None and status is not Status.COMPLETE:
         text = (
-            f"{delta.status} without `next_segment_to_run`, and segment {control.segment_to_run} of "
+            f"{status} without `next_segment_to_run`, and segment {control.segment_to_run} of "
             f"{control.total_segments} is not the end. Name the next segment, or report COMPLETE."
         )
         return NextAction.FAILED, _problem("CONTINUE_WITHOUT_NEXT", text)
+    # Here a COMPLETE has ended an inner plan: the outer one goes on.
     return NextAction.CONTINUE, None
 
 

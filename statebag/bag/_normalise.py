@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from statebag.bag._bag import Bag
-from statebag.bag._result import Delta, Status, check_execution_result, parse_status
+from statebag.bag._fields import read_state
+from statebag.bag._result import FORKS, Delta, Status, check_execution_result, error_of, parse_status
 from statebag.bag._segments import load_segment
-from statebag.blobs import ExecutionBlobs, Pointer
-from statebag.config.reserved import drop_reserved
+from statebag.blobs import ExecutionBlobs
+from statebag.config import PauseSpec, drop_reserved
 from statebag.errors import InputRefused, Problem
 
 __all__ = ["normalise_callback", "normalise_result", "reserved_warnings"]
@@ -32,36 +33,30 @@ def normalise_result(result: Any, blobs: ExecutionBlobs) -> Delta:
     status = parse_status(result["status"])
     values, unset, full = _user_state(result, blobs)
     kept, dropped = drop_reserved(values)
-    kernel: dict[str, Any] = {}
-    branches = result.get("branches")
-    if status in (Status.PARALLEL_GROUP, Status.SCHEDULED_PARALLEL):
-        if not branches:
-            branches = [branch for batch in result["execution_batches"] for branch in batch]
-        kernel["pending_branches"] = tuple(branches)
-        kernel["branch_policy"] = result.get("branch_policy") or {}
-        kernel["convergence_segment"] = result.get("convergence_segment", result.get("next_segment_to_run"))
-    if result.get("error_info") is not None:
-        kernel["error"] = result["error_info"]
+    error = result.get("error_info")
     return Delta(
         status=status,
-        unknown_status=None if status else str(result["status"]),
-        kernel=kernel,
+        unknown_status=None if status else result["status"],
+        kernel=_fork(result) if status in FORKS else {},
         user_set=kept,
         user_unset=unset,
         user_full=full,
         logs=tuple(result.get("new_history_logs") or ()),
         next_segment=result.get("next_segment_to_run"),
+        executed=status is not Status.PAUSED_FOR_ASYNC_LLM,
         counts_segment=status is not Status.PAUSED_FOR_ASYNC_LLM,
         inner_plan=result.get("inner_partition_map"),
-        warnings=reserved_warnings(dropped, "$.final_state" if full else "$.state_delta.set"),
+        error=None if error is None else error_of(error),
+        warnings=reserved_warnings(dropped, "$.state_delta.set" if result.get("state_delta") else "$.final_state"),
     )
 
 
 def normalise_callback(bag: Bag, callback: Any, blobs: ExecutionBlobs) -> Delta:
     """The delta of a person's answer, or of its time running out.
 
-    ``callback`` is the error of a Step Functions wait that ran out of time, or ``{"token_id", "decision", "user_response"?, "responder"?, "responded_at"?}``, where
-    ``decision`` is APPROVED, REJECTED, ANSWER or TIMEOUT. A missing ``user_response`` and a falsy one differ.
+    ``callback`` is ``{"token_id", "decision", "user_response"?, "responder"?, "responded_at"?}``, where ``decision``
+    is APPROVED, REJECTED, ANSWER or TIMEOUT, or the error of a Step Functions wait that ran out of time. A missing
+    ``user_response`` and a falsy one differ.
 
     The pause has set ``segment_to_run`` already, so an approval moves nothing; a
     rejection or a time-out goes where the pause says, or fails the run.
@@ -77,28 +72,21 @@ def normalise_callback(bag: Bag, callback: Any, blobs: ExecutionBlobs) -> Delta:
         problem = _response_problem("$.decision", "must be APPROVED, REJECTED, ANSWER or TIMEOUT")
         raise InputRefused([problem], what="callback_result")
     pause = _pause_before(bag, blobs)
+    segment = bag.control.segment_to_run
     if decision == "TIMEOUT":
-        route = pause.get("on_timeout_segment")
-        error = {"code": "HITP_TIMEOUT", "message": _timeout_text(bag, pause)}
-        return _routed(bag, route, error, {}, blobs)
-    answer: dict[str, Any] = {"decision": decision, "token_id": callback.get("token_id", "")}
-    answer |= {key: callback[key] for key in ("responder", "responded_at") if callback.get(key)}
-    values: dict[str, Any] = {}
-    if "user_response" in callback:
-        response = callback["user_response"]
-        answer["value"] = response
-        if pause.get("output_key"):
-            values[pause["output_key"]] = response
-        if isinstance(response, str) and response:
-            values["messages"] = [*_messages(bag), {"role": "user", "content": response}]
-    values[ANSWER_FIELD] = answer
+        text = (
+            f"nobody answered the pause before segment {segment} within {_seconds_of(pause):g} s. "
+            "Raise `metadata.timeout_seconds` on the hitp edge, or set `metadata.on_timeout`."
+        )
+        error = {"code": "HITP_TIMEOUT", "message": text}
+        return _routed(bag, pause.get("on_timeout_segment"), error, {}, blobs)
+    values = _answered(bag, callback, decision, pause.get("output_key"))
     if decision == "REJECTED":
-        who = callback.get("responder") or "a person"
-        error = {
-            "code": "HITP_REJECTED",
-            "message": f"{who} rejected before segment {bag.control.segment_to_run}. "
-            "Set `metadata.on_reject` on the hitp edge to go on elsewhere.",
-        }
+        text = (
+            f"{callback.get('responder') or 'a person'} rejected before segment {segment}. "
+            "Set `metadata.on_reject` on the hitp edge to go on elsewhere."
+        )
+        error = {"code": "HITP_REJECTED", "message": text}
         return _routed(bag, pause.get("on_reject_segment"), error, values, blobs)
     return Delta(user_set=values)
 
@@ -110,33 +98,56 @@ def reserved_warnings(names: tuple[str, ...], path: str) -> tuple[Problem, ...]:
 
 
 def _user_state(result: Mapping[str, Any], blobs: ExecutionBlobs) -> tuple[Mapping[str, Any], tuple[str, ...], bool]:
+    """What is set, what is unset, and whether that is the whole state."""
     delta = result.get("state_delta")
     if delta is not None:
         return delta.get("set", {}), tuple(delta.get("unset", ())), False
     stored = result.get("final_state_s3_path")
     if stored is not None:
-        state = blobs.get(Pointer.from_json(stored))
-        if not isinstance(state, Mapping):
-            problem = Problem(
-                path="$.final_state_s3_path",
-                code="RESULT_INVALID",
-                message=f"leads to a {type(state).__name__}, not to an object (the whole user state)",
-            )
-            raise InputRefused([problem], what="execution_result")
+        state = read_state(stored, blobs, path="$.final_state_s3_path", what="execution_result").whole()
         return state, (), True
-    state = result.get("final_state")
-    return (state, (), True) if state is not None else ({}, (), False)
+    final = result.get("final_state")
+    return ({}, (), False) if final is None else (final, (), True)
+
+
+def _fork(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The branches that a fork leaves to run, in the batches that it asked for."""
+    batches = [batch for batch in result.get("execution_batches") or () if batch]
+    branches = result.get("branches") or [branch for batch in batches for branch in batch]
+    places: list[list[int]] = []
+    if len(batches) > 1 and not result.get("branches"):
+        for batch in batches:
+            start = places[-1][-1] + 1 if places else 0
+            places.append(list(range(start, start + len(batch))))
+    return {
+        "pending_branches": tuple(branches),
+        "execution_batches": tuple(places),
+        "branch_policy": result.get("branch_policy") or {},
+        "convergence_segment": result.get("convergence_segment", result.get("next_segment_to_run")),
+    }
+
+
+def _answered(bag: Bag, callback: Mapping[str, Any], decision: str, output_key: str | None) -> dict[str, Any]:
+    """The user fields that an answer sets."""
+    answer: dict[str, Any] = {"decision": decision, "token_id": callback.get("token_id", "")}
+    answer |= {key: callback[key] for key in ("responder", "responded_at") if callback.get(key)}
+    if "user_response" not in callback:
+        return {ANSWER_FIELD: answer}
+    response = callback["user_response"]
+    values: dict[str, Any] = {ANSWER_FIELD: {**answer, "value": response}}
+    messages = bag.user.get("messages", [])
+    if isinstance(response, str) and response and isinstance(messages, list):
+        values["messages"] = [*messages, {"role": "user", "content": response}]
+    return values | ({output_key: response} if output_key else {})
 
 
 def _routed(
     bag: Bag, route: int | None, error: Mapping[str, Any], values: Mapping[str, Any], blobs: ExecutionBlobs
 ) -> Delta:
     if route is None:
-        return Delta(user_set=values, status=Status.FAILED, kernel={"error": error})
+        return Delta(user_set=values, status=Status.FAILED, error=error)
     asks = "pause" in load_segment(bag.kernel.plan, route, blobs)
-    return Delta(
-        user_set=values, next_segment=route, status=Status.PAUSED_FOR_HITP if asks else Status.CONTINUE
-    )
+    return Delta(user_set=values, next_segment=route, status=Status.PAUSED_FOR_HITP if asks else Status.CONTINUE)
 
 
 def _pause_before(bag: Bag, blobs: ExecutionBlobs) -> Mapping[str, Any]:
@@ -145,17 +156,8 @@ def _pause_before(bag: Bag, blobs: ExecutionBlobs) -> Mapping[str, Any]:
     return load_segment(bag.kernel.plan, bag.control.segment_to_run, blobs).get("pause") or {}
 
 
-def _timeout_text(bag: Bag, pause: Mapping[str, Any]) -> str:
-    seconds = pause.get("timeout_seconds", 86400.0)
-    return (
-        f"nobody answered the pause before segment {bag.control.segment_to_run} within {seconds:g} s. "
-        "Raise `metadata.timeout_seconds` on the hitp edge, or set `metadata.on_timeout`."
-    )
-
-
-def _messages(bag: Bag) -> list[Any]:
-    messages = bag.user.get("messages")
-    return list(messages) if isinstance(messages, list) else []
+def _seconds_of(pause: Mapping[str, Any]) -> float:
+    return pause.get("timeout_seconds", PauseSpec.timeout_seconds)
 
 
 def _response_problem(path: str, message: str) -> Problem:

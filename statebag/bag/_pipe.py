@@ -1,4 +1,4 @@
-"""The one pipe: normalise a result into a delta, merge it, offload, decide what comes next.
+"""The one pipe: normalise a result into a delta, merge it, decide what comes next, offload.
 
 Birth, growth and joining all go through :func:`apply`. It is pure but for the
 store handed to it: the bag that goes in is never changed, and a failure leaves
@@ -15,7 +15,7 @@ from typing import Any
 from statebag.bag._aggregate import normalise_aggregate
 from statebag.bag._bag import Bag
 from statebag.bag._merge import merge
-from statebag.bag._next_action import NextAction, decide
+from statebag.bag._next_action import TERMINAL_FAILURES, NextAction, decide
 from statebag.bag._normalise import normalise_callback, normalise_result
 from statebag.bag._offload import OffloadPolicy, offload
 from statebag.bag._result import Delta
@@ -23,7 +23,7 @@ from statebag.bag._snapshot import restore, take_snapshot
 from statebag.blobs import ExecutionBlobs
 from statebag.errors import Problem, StateBagError
 
-__all__ = ["ACTIONS", "Outcome", "Surroundings", "apply", "finish"]
+__all__ = ["ACTIONS", "Outcome", "Surroundings", "apply", "finish", "unknown_action"]
 
 ACTIONS = (
     "init",
@@ -71,45 +71,65 @@ def apply(action: str, bag: Bag, payload: Mapping[str, Any], around: Surrounding
     Raises:
         StateBagError: as the action's own part says; ``ACTION_UNKNOWN``.
     """
-    extra: dict[str, Any] = {}
     if action == "create_snapshot":
-        bag, snapshot_id, pointer = take_snapshot(bag, payload.get("snapshot_type"), around.policy, around.blobs)
+        taken, snapshot_id, pointer = take_snapshot(bag, payload.get("snapshot_type"), around.policy, around.blobs)
         extra = {"snapshot_id": snapshot_id, "snapshot_s3_path": pointer.to_json()}
-        delta = Delta()
-    elif action == "restore_snapshot":
-        bag = restore(bag, payload.get("snapshot_id"), around.blobs)
-        extra = {"restored_from": payload.get("snapshot_id")}
-        delta = Delta()
-    else:
-        delta = _normalise(action, bag, payload, around.blobs)
-    outcome = finish(action, bag, delta, around)
+        return replace(finish(action, taken, Delta(), around), extra=extra)
+    if action == "restore_snapshot":
+        snapshot_id = payload.get("snapshot_id")
+        restored = restore(bag, snapshot_id, around.blobs)
+        return replace(finish(action, restored, Delta(), around), extra={"restored_from": snapshot_id})
+    outcome = finish(action, bag, _normalise(action, bag, payload, around.blobs), around)
     if action in ("aggregate_distributed", "aggregate_branches"):
-        extra = {
-            "final_status": "FAILED" if outcome.next_action is NextAction.FAILED else "COMPLETE",
-            "summary": outcome.bag.kernel.distributed_chunk_summary,
-        }
-    return replace(outcome, extra=extra)
+        final = outcome.next_action if outcome.next_action in _UNJOINED else NextAction.COMPLETE
+        summary = outcome.bag.kernel.distributed_chunk_summary
+        return replace(outcome, extra={"final_status": str(final), "summary": summary})
+    return outcome
 
 
 def finish(action: str, bag: Bag, delta: Delta, around: Surroundings) -> Outcome:
     """Merge, decide, stamp and offload: the part of the pipe that every action shares."""
-    merged = merge(bag, delta, action, blobs=around.blobs, history_tail=around.policy.history_tail)
+    merged = merge(bag, delta, action, blobs=around.blobs, policy=around.policy)
     next_action, problem = decide(merged, delta)
-    warnings = delta.warnings
-    if problem is not None:
-        if next_action is NextAction.FAILED:
-            error = {"code": problem.code, "message": problem.message}
-            merged = replace(merged, kernel=replace(merged.kernel, error=error))
-        else:
-            warnings = (*warnings, problem)
+    kernel, warnings = merged.kernel, delta.warnings
+    if next_action in TERMINAL_FAILURES:
+        kernel = replace(kernel, error=_error(merged, delta, problem))
+    elif problem is not None:
+        warnings = (*warnings, problem)
     control = replace(
         merged.control,
         bag_version=bag.control.bag_version + 1,
         last_update_time=around.now.astimezone(UTC).isoformat(timespec="milliseconds"),
     )
-    settled, size = offload(replace(merged, control=control), around.policy, around.blobs)
-    stamped = replace(settled, control=replace(control, payload_size_kb=round(size / 1024, 3)))
-    return Outcome(bag=stamped, next_action=next_action, warnings=warnings)
+    settled, size = offload(Bag(control=control, kernel=kernel, user=merged.user), around.policy, around.blobs)
+    if around.policy.warn is not None and size > around.policy.warn:
+        warnings = (*warnings, _near_limit(size, around.policy))
+    control = replace(control, payload_size_kb=round(size / 1024, 3))
+    return Outcome(bag=replace(settled, control=control), next_action=next_action, warnings=warnings)
+
+
+def unknown_action(action: Any) -> StateBagError:
+    """The error for an action that does not exist."""
+    return StateBagError(f"action {action!r}: does not exist. Use one of {', '.join(ACTIONS)}.", code="ACTION_UNKNOWN")
+
+
+_UNJOINED = TERMINAL_FAILURES | {NextAction.PAUSED_FOR_HITP}
+
+
+def _error(bag: Bag, delta: Delta, problem: Problem | None) -> Mapping[str, Any]:
+    """Why the run ends: never that of an earlier failure which it has survived."""
+    if problem is not None:
+        return {"code": problem.code, "message": problem.message}
+    if delta.error is not None:
+        return delta.error
+    code = "LOOP_LIMIT_EXCEEDED" if delta.status == "LOOP_LIMIT_EXCEEDED" else "RUN_FAILED"
+    where = f"segment {bag.control.segment_to_run} of {bag.control.total_segments}"
+    return {"code": code, "message": f"{where} reported {delta.status} without saying why (`error_info`)."}
+
+
+def _near_limit(size: int, policy: OffloadPolicy) -> Problem:
+    text = f"the bag has {size} bytes after offloading; above {policy.refuse} it is refused."
+    return Problem(path="$", code="BAG_NEAR_LIMIT", message=text)
 
 
 def _normalise(action: str, bag: Bag, payload: Mapping[str, Any], blobs: ExecutionBlobs) -> Delta:
@@ -129,18 +149,13 @@ def _normalise(action: str, bag: Bag, payload: Mapping[str, Any], blobs: Executi
         results = payload.get("execution_result", payload.get("distributed_results"))
         policy = {"failure": "tolerate:10", **(payload.get("policy") or {})}
         return normalise_aggregate(bag, results, policy, blobs)
-    raise StateBagError(
-        f"action {action!r}: does not exist. Use one of {', '.join(ACTIONS)}.", code="ACTION_UNKNOWN"
-    )
+    raise unknown_action(action)
 
 
 def _normalise_branches(bag: Bag, payload: Mapping[str, Any], blobs: ExecutionBlobs) -> Delta:
     error = payload.get("map_error")
     if error:
-        return Delta(
-            aggregation_failed=f"the branches could not be run: {error}",
-            kernel={"error": {"code": "AGGREGATION_FAILED", "message": f"the branches could not be run: {error}"}},
-        )
+        return Delta(aggregation_failed=f"the branches could not be run: {error}")
     results = payload.get("parallel_results", payload.get("branch_pointers"))
     policy = {**bag.kernel.branch_policy, **(payload.get("policy") or {})}
     return normalise_aggregate(bag, results, policy, blobs)

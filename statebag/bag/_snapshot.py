@@ -30,7 +30,7 @@ def take_snapshot(bag: Bag, kind: Any, policy: OffloadPolicy, blobs: ExecutionBl
     settled, _ = offload(bag, policy, blobs)
     pointer = blobs.put(settled.to_json(), kind="snapshot")
     snapshots = {**bag.kernel.snapshots, snapshot_id: pointer.to_json()}
-    return replace(settled, kernel=replace(bag.kernel, snapshots=snapshots)), snapshot_id, pointer
+    return replace(settled, kernel=replace(settled.kernel, snapshots=snapshots)), snapshot_id, pointer
 
 
 def restore(bag: Bag, snapshot_id: Any, blobs: ExecutionBlobs) -> Bag:

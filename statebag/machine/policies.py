@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["FUNCTIONS", "HITP_TIMEOUT_SECONDS", "Function", "Retry"]
+__all__ = ["FUNCTIONS", "GRACE_SECONDS", "HITP_TIMEOUT_SECONDS", "Function", "Retry"]
 
 HITP_TIMEOUT_SECONDS = 86400.0
 """Time a person has to answer, where the pause names none."""
+
+GRACE_SECONDS = 5.0
+"""Time beyond a function's own limit, in which the worker can still say that the limit was reached."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,4 +25,6 @@ ROUTES: Mapping[NextAction, State] = {
 
 def route(next_action: str) -> State:
     """The state that follows ``EvaluateNextAction``."""
-    return ROUTES.get(NextAction(next_action), State.NOTIFY_AND_FAIL) if next_action in ROUTES else State.NOTIFY_AND_FAIL
+    return (
+        ROUTES.get(NextAction(next_action), State.NOTIFY_AND_FAIL) if next_action in ROUTES else State.NOTIFY_AND_FAIL
+    )

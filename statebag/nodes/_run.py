@@ -73,7 +73,8 @@ def run_nodes(nodes: Sequence[Node], scope: Scope, context: NodeContext, registr
         except Exception as failure:
             if isinstance(failure, StateBagError) and failure.retryable:
                 raise
-            return NodesRun(logs=tuple(logs), steps=tuple(steps), error=_describe(node, failure, context))
+            error = _describe(node, failure, context)
+            return NodesRun(logs=tuple(logs), steps=tuple(steps), error=error, warnings=tuple(warnings))
         kept, dropped = drop_reserved(output.changes)
         state.changes.update(kept)
         logs += output.logs
@@ -103,11 +104,15 @@ def _describe(node: Node, failure: Exception, context: NodeContext) -> dict[str,
         code, text, details = "NODE_FAILED", f"{type(failure).__name__}: {failure}", {}
     body: dict[str, Any] = {
         "code": code,
-        "message": text if node.id in text else f"node {node.id} ({node.type}): {text}",
+        "message": text if _names(text, node) else f"node {node.id} ({node.type}): {text}",
         "node_id": node.id,
         "segment_id": context.segment_id,
     }
     return body | ({"details": details} if details else {})
+
+
+def _names(text: str, node: Node) -> bool:
+    return f"node `{node.id}`" in text or f"node {node.id} " in text or f"node {node.id}:" in text
 
 
 def _reserved_text(node: Node, name: str) -> str:

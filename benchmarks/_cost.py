@@ -1,0 +1,67 @@
+"""What one run of a workflow took, read off its history and off this process."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client
+
+__all__ = ["Cost", "measure"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Cost of one step: each is the run's divided by its steps."""
+
+    milliseconds: float
+    """From the first step's schedule to the end of the run, by the server's clock."""
+    cpu_milliseconds: float
+    """Of this process, client and worker, for the whole run."""
+    events: float
+    """All events of the run, those of its start and its end too."""
+    history_bytes: float
+    """All bytes of them, the run's input and output too."""
+
+
+async def measure(
+    client: Client, workflow: str, argument: Any, *, id: str, task_queue: str, steps: int, first: str | None  # noqa: A002
+) -> Cost:
+    """Run a workflow alone.
+
+    Args:
+        client: starts it.
+        workflow: its type.
+        argument: its input.
+        id: its id.
+        task_queue: where its worker listens.
+        steps: how many it has.
+        first: type of the activity that is the first step; None to take the time from the start of the run.
+    """
+    cpu = time.process_time()
+    handle = await client.start_workflow(workflow, argument, id=id, task_queue=task_queue)
+    await handle.result()
+    cpu = time.process_time() - cpu
+    events = [event async for event in handle.fetch_history_events()]
+    return Cost(
+        milliseconds=_span(events, first) / steps,
+        cpu_milliseconds=cpu * 1000 / steps,
+        events=len(events) / steps,
+        history_bytes=sum(event.ByteSize() for event in events) / steps,
+    )
+
+
+def _span(events: list[HistoryEvent], first: str | None) -> float:
+    begin = events[0]
+    if first is not None:
+        begin = next(event for event in events if _schedules(event, first))
+    return (events[-1].event_time.ToNanoseconds() - begin.event_time.ToNanoseconds()) / 1e6
+
+
+def _schedules(event: HistoryEvent, activity: str) -> bool:
+    if event.event_type != EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+        return False
+    return event.activity_task_scheduled_event_attributes.activity_type.name == activity

@@ -1,0 +1,19 @@
+"""How much a benchmark does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Size"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """The full size by default."""
+
+    segments: int = 100
+    """Segments of a run, and steps of what it is compared with."""
+    turns: int = 5
+    """Times that each side runs; they take turns, and medians are given."""
+    large_bytes: int = 20_000_000
+    small_bytes: int = 2_000

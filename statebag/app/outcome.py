@@ -1,0 +1,100 @@
+"""What a run has come to: the object that ``--json`` prints."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from temporalio.client import Client, WorkflowFailureError
+
+from statebag.app.failures import ending_of, typed_rpc_errors
+from statebag.app.output import error_body
+from statebag.app.progress import ask
+from statebag.app.start import Handle
+from statebag.bag import BagEngine, Place
+from statebag.errors import StateBagError
+
+__all__ = ["Outcome", "outcome_of", "place_of", "root_of"]
+
+Outcome = dict[str, Any]
+"""``status``, ``execution_id``, ``final_state``, counts, ``trace``, and ``error`` where there is one."""
+
+_COUNTS = ("total_segments", "llm_segments", "hitp_segments", "pauses", "loop_counter")
+_TRACE_SECONDS = 15.0
+
+
+async def outcome_of(client: Client, handle: Handle, engine: BagEngine) -> Outcome:
+    """Wait for the end of the run, and describe it.
+
+    The state is that of the final bag; of a run that did not succeed, that of the last bag there was.
+
+    Raises:
+        StateBagError: the server does not answer, or the run is unknown.
+    """
+    with typed_rpc_errors(handle.id):
+        try:
+            output: Mapping[str, Any] = await handle.result()
+        except WorkflowFailureError as failure:
+            status, error = ending_of(failure)
+            output = {}
+        else:
+            status, error = "SUCCEEDED", None
+    facts = output or await ask(handle, "progress", seconds=_TRACE_SECONDS) or {}
+    body: Outcome = {"status": status, "execution_id": handle.id}
+    if output.get("duplicate_of"):
+        body["duplicate_of"] = output["duplicate_of"]
+    root = root_of(output, error) or facts.get("bag")
+    try:
+        if root is not None:
+            place = await place_of(client, handle, root, output)
+            body["final_state"] = await asyncio.to_thread(_read_state, engine, place)
+    except StateBagError as unreadable:
+        # The run is over all the same; only its state can't be shown.
+        error = error or error_body(unreadable)
+    body |= {name: facts.get(name, 0) for name in _COUNTS}
+    body["trace"] = await ask(handle, "trace", seconds=_TRACE_SECONDS)
+    if error is not None:
+        shown = {name: value for name, value in error.items() if name not in ("final_state_s3_path", "loop_counter")}
+        body["error"] = {"code": error["code"], "message": error["message"], **shown}
+    return body
+
+
+def root_of(output: Mapping[str, Any], error: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Pointer to the bag in a run's result or failure."""
+    return output.get("final_state_s3_path") or (error or {}).get("final_state_s3_path")
+
+
+async def place_of(
+    client: Client, handle: Handle, root: Mapping[str, Any], output: Mapping[str, Any] | None = None
+) -> Place:
+    """Where the bag behind a pointer of the run is.
+
+    Args:
+        client: Of the run's namespace.
+        handle: The run.
+        root: The pointer.
+        output: The run's result, where it has one: it may be another run's, with the same idempotency key.
+    """
+    owner_id, workflow_id = (output["ownerId"], output["workflowId"]) if output else await _owner_of(client, handle.id)
+    execution_id = output["execution_id"] if output else handle.id
+    return Place(owner_id=owner_id, workflow_id=workflow_id, execution_id=execution_id, version=0, root=root)
+
+
+def _read_state(engine: BagEngine, place: Place) -> dict[str, Any]:
+    return engine.read_bag(place).user.whole()
+
+
+async def _owner_of(client: Client, execution_id: str) -> tuple[str, str]:
+    """Owner and workflow of a run, from the input in its history: that is there without a worker, and for ever."""
+    handle = client.get_workflow_handle(execution_id)
+    with typed_rpc_errors(execution_id):
+        async for event in handle.fetch_history_events(page_size=1):
+            payloads = event.workflow_execution_started_event_attributes.input.payloads
+            values = await client.data_converter.decode(payloads)
+            given = values[0] if values and isinstance(values[0], Mapping) else {}
+            state = given.get("$continued")
+            if isinstance(state, Mapping):
+                return state["owner_id"], state["workflow_id"]
+            return given.get("ownerId") or "", given.get("workflowId") or ""
+    return "", ""

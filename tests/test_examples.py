@@ -1,0 +1,64 @@
+"""Every example runs to its end, from the command line, and gives what its text promises."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+
+
+def run_example(name: str, given: Path, *options: str) -> tuple[int, dict[str, Any]]:
+    command = [Path(sys.executable).parent / "statebag", "run", EXAMPLES / name, "--input", f"@{given}", "--mock", "--json"]
+    ran = subprocess.run([*command, *options], capture_output=True, text=True, timeout=100, check=False, cwd=ROOT)
+    return ran.returncode, json.loads(ran.stdout)
+
+
+def test_document_review_is_approved_and_answered() -> None:
+    code, result = run_example("document_review.json", EXAMPLES / "document_review.input.json", "--auto-approve")
+    state = result["final_state"]
+    assert (code, result["status"], result["pauses"], result["total_segments"]) == (0, "SUCCEEDED", 1, 7)
+    assert result["loop_counter"] == 6
+    assert state["clause_count"] == 5
+    assert state["decision"] == "sign"
+    assert state["letter"] == "Dear Brightside Support Ltd, thank you for your offer. The contract is signed."
+    assert state["record"] == {"archived": True, "outcome": "The contract is signed.", "verdict": "negotiate"}
+    assert state["briefing"].startswith("5 clauses, verdict: negotiate.")
+
+
+def test_order_is_confirmed_after_the_screening_was_refused_once() -> None:
+    code, result = run_example("order.json", EXAMPLES / "order.input.json")
+    state = result["final_state"]
+    assert (code, result["status"]) == (0, "SUCCEEDED")
+    assert state["total"] == pytest.approx(379.8)
+    assert state["screening"]["plausible"] is True
+    assert state["confirmation"] == f"Order {state['order_number']} of Feinkost Adler: 379.8 EUR."
+
+
+def test_an_empty_order_fails_with_its_reason() -> None:
+    code, result = run_example("order.json", EXAMPLES / "order.empty.input.json")
+    assert (code, result["status"], result["error"]["code"]) == (1, "FAILED", "ASSERTION_FAILED")
+    assert "an order has lines and a customer" in result["error"]["message"]
+    assert result["trace"][-2:] == ["NotifyAndFail", "WorkflowFailed"]
+
+
+def test_a_catalogue_of_ten_megabytes_is_summarised(tmp_path: Path) -> None:
+    given = tmp_path / "catalogue.json"
+    with given.open("w") as out:
+        subprocess.run([sys.executable, EXAMPLES / "make_catalogue.py"], stdout=out, check=True, timeout=60)
+    assert given.stat().st_size > 10_000_000
+    catalogue = json.loads(given.read_text())
+    code, result = run_example("catalogue.json", given)
+    wanted = [a for a in catalogue["warehouse_07"] if a["stock"] < 5 and not a["discontinued"]]
+    state = result["final_state"]
+    assert (code, result["status"]) == (0, "SUCCEEDED")
+    assert state["to_order"] == wanted
+    assert state["to_order_count"] == len(wanted) > 20
+    assert state["to_order_cost"] == pytest.approx(sum(a["price"] for a in wanted))
+    assert {name: state[name] for name in catalogue} == catalogue

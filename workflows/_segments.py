@@ -1,0 +1,125 @@
+"""Execute a segment, wait for a person, wait for a slow model; and merge what comes of it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
+from workflows._endings import Endings
+from workflows._machine import failure_of
+from workflows._pauses import Pauses
+
+with workflow.unsafe.imports_passed_through():
+    from statebag.bag import Step
+    from statebag.events import EventType
+    from statebag.machine import FUNCTIONS, State
+
+__all__ = ["Segments"]
+
+
+class Segments(Endings):
+    """The states of the main loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pauses = Pauses()
+
+    async def _execute_segment(self) -> None:
+        self.enter(State.EXECUTE_SEGMENT)
+        step = self._now
+        task = self._task(segment=step.segment_to_run)
+        try:
+            if step.next.get("mode") == "activity":
+                body = await self.call("execute_segment", "execute_segment", task, how=step.next)
+            else:
+                body = await self.call_local("state_data_manager", "execute_segment", task, how=_quick(step.next))
+        except ActivityError as failure:
+            if is_cancelled_exception(failure):
+                raise
+            await self._fail(failure_of(failure))
+        self.enter(State.SYNC_STATE_DATA)
+        self._take(body)
+
+    async def _wait_for_answer(self) -> None:
+        self.enter(State.WAIT_FOR_HITP_CALLBACK)
+        step = self._now
+        if self._asked >= self._facts["max_loop_iterations"]:
+            await self._exceed_loop_limit()
+        self._status, self._asked = "PAUSED_FOR_HITP", self._asked + 1
+        pause_id = f"{step.segment_to_run}-{self._asked}"
+        pause = self._pauses.open(pause_id, step.segment_to_run, step.pause or {})
+        shown = {name: pause[name] for name in ("pause_id", "prompt", "expires_at")}
+        opened = workflow.time()
+        await self.publish(EventType.PAUSED_FOR_HITP, self._status, segment_to_run=step.segment_to_run, **shown)
+        left = max(pause["timeout_seconds"] - (workflow.time() - opened), 0.0)
+        # Closing the pause tells how it ended, also where an answer came at the last moment.
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: self._pauses.is_answered(pause_id),
+                timeout=timedelta(seconds=left),
+                timeout_summary=f"pause {pause_id}",
+            )
+        # Closed before anything else is awaited: an answer that is accepted is an answer that counts.
+        answer = self._pauses.close(pause_id)
+        self._status = "RUNNING"
+        if answer is None:
+            answer = {"decision": "TIMEOUT", "token_id": pause_id}
+            await self.publish(EventType.HITP_TIMEOUT, self._status, pause_id=pause_id)
+        else:
+            await self.publish(EventType.RESUMED, self._status, pause_id=pause_id, decision=answer["decision"])
+        self.enter(State.MERGE_CALLBACK_RESULT)
+        await self._merge("merge_callback", {"callback_result": answer}, result_id=pause_id)
+
+    async def _wait_for_llm(self) -> None:
+        self.enter(State.HANDLE_ASYNC_LLM)
+        step = self._now
+        self._status = "PAUSED_FOR_ASYNC_LLM"
+        await self.publish(EventType.ASYNC_LLM_PROCESSING, self._status, segment_to_run=step.segment_to_run)
+        self.enter(State.WAIT_FOR_ASYNC_LLM_CALLBACK)
+        result = await self._ask_llm(step)
+        self._status = "RUNNING"
+        self.enter(State.MERGE_ASYNC_RESULT)
+        await self._merge("merge_async", {"async_result": result}, result_id=f"async:{step.version}")
+
+    async def _ask_llm(self, step: Step) -> Any:
+        """The answer of the model, as an execution result; a FAILED one where it gave none."""
+        give_up = workflow.time() + (FUNCTIONS["state_data_manager"].give_up_seconds or 0.0)
+        while True:
+            try:
+                return await self.call("async_llm", "async_llm", self._task(), how=step.next)
+            except ActivityError as failure:
+                if is_cancelled_exception(failure):
+                    raise
+                error = failure_of(failure)
+                # The tries are for the model; a store that is away longer than they last is waited for.
+                if error["code"] != "STORE_UNAVAILABLE" or workflow.time() > give_up:
+                    return {"status": "FAILED", "error_info": error}
+
+    async def _merge(self, action: str, payload: Mapping[str, Any], *, result_id: str) -> None:
+        task = self._task(**payload, result_id=result_id)
+        try:
+            self._take(await self.call_local("state_data_manager", action, task, how={"label": action}))
+        except ActivityError as failure:
+            if is_cancelled_exception(failure):
+                raise
+            await self._fail(failure_of(failure))
+
+    def _take(self, body: Mapping[str, Any]) -> None:
+        self._step = Step.from_json(body)
+        for warning in self._step.warnings:
+            workflow.logger.warning("%s: %s: %s", warning["code"], warning["path"], warning["message"])
+
+    def _task(self, **payload: Any) -> dict[str, Any]:
+        run = {"ownerId": self.owner_id, "workflowId": self.workflow_id, "execution_id": self.execution_id}
+        return {"run": run, "bag": {"version": self._now.version, "root": self._now.root}, **payload}
+
+
+def _quick(how: Mapping[str, Any]) -> dict[str, Any]:
+    """``how`` for a segment that runs in the worker itself; an asynchronous one is only put aside there."""
+    names = ("label",) if how.get("mode") == "async" else ("label", "timeout_seconds", "retry")
+    return {name: how[name] for name in names if name in how}
