@@ -24,7 +24,5 @@ class BareLoop:
         """Run ``steps`` steps."""
         done = 0
         while done < steps:
-            done = 1 + await workflow.execute_activity(
-                bare_step, done, start_to_close_timeout=timedelta(seconds=60)
-            )
+            done = 1 + await workflow.execute_activity(bare_step, done, start_to_close_timeout=timedelta(seconds=60))
         return done

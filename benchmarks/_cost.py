@@ -28,7 +28,14 @@ class Cost:
 
 
 async def measure(
-    client: Client, workflow: str, argument: Any, *, id: str, task_queue: str, steps: int, first: str | None  # noqa: A002
+    client: Client,
+    workflow: str,
+    argument: Any,
+    *,
+    id: str,
+    task_queue: str,
+    steps: int,
+    first: str | None,  # noqa: A002
 ) -> Cost:
     """Run a workflow alone.
 

@@ -77,6 +77,4 @@ async def open_rig() -> AsyncGenerator[Rig]:
             "temporalio": temporalio.__version__,
             "server": system.server_version,
         }
-        yield Rig(
-            client=client, bare=bare, plugin=plugin, meter=meter, settings=settings, environment=environment
-        )
+        yield Rig(client=client, bare=bare, plugin=plugin, meter=meter, settings=settings, environment=environment)

@@ -1,0 +1,1 @@
+"""Workflows to run, and a tour of them."""

@@ -1,7 +1,7 @@
 """Print the input of ``catalogue.json``: sixteen warehouses of a few thousand articles, some 10 MB of JSON.
 
-    python examples/make_catalogue.py > /tmp/catalogue.input.json
-    statebag run examples/catalogue.json --input @/tmp/catalogue.input.json --mock
+python examples/make_catalogue.py > /tmp/catalogue.input.json
+statebag run examples/catalogue.json --input @/tmp/catalogue.input.json --mock
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from collections.abc import Iterator
 
 WAREHOUSES = 16
 ARTICLES = 6000
-_WORDS = "oak steel brass linen amber cedar slate copper hazel ivory quartz willow".split()
+_WORDS = ("oak", "steel", "brass", "linen", "amber", "cedar", "slate", "copper", "hazel", "ivory", "quartz", "willow")
 
 
 def make_articles(warehouse: int, count: int = ARTICLES) -> Iterator[dict[str, object]]:
     """The same articles each time for the same warehouse."""
-    draw = random.Random(warehouse)  # noqa: S311 - sample data
+    draw = random.Random(warehouse)
     for number in range(count):
         yield {
             "article": f"{warehouse:02d}-{number:05d}",

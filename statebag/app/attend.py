@@ -7,7 +7,7 @@ import contextlib
 import getpass
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from statebag.app.answers import choose_answer, describe_pause, send_answer
@@ -24,7 +24,14 @@ _SETTLED = frozenset({"PAUSE_ANSWERED", "PAUSE_UNKNOWN"})
 """Refusals that say that somebody else was quicker."""
 
 
-async def attend(handle: Handle, display: Display, *, auto_approve: bool, address: str | None) -> None:
+async def attend(
+    handle: Handle,
+    display: Display,
+    *,
+    auto_approve: bool,
+    address: str | None,
+    ensure_worker: Callable[[], Awaitable[None]],
+) -> None:
     """Show what happens, and see to it that pauses are answered.
 
     Args:
@@ -32,11 +39,14 @@ async def attend(handle: Handle, display: Display, *, auto_approve: bool, addres
         display: Where it is shown.
         auto_approve: Approve each pause; otherwise the person at the terminal is asked, or told how to answer.
         address: Of the server, where the environment of another terminal does not name it.
+        ensure_worker: Called while no worker answers.
     """
     attendant = _Attendant(handle, display, auto_approve=auto_approve, address=address)
     try:
         async for progress in follow(handle):
             display.show(progress)
+            if progress.silent:
+                await ensure_worker()
             await attendant.see(progress)
     finally:
         await attendant.leave()

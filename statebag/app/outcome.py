@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from temporalio.client import Client, WorkflowFailureError
@@ -21,13 +21,22 @@ Outcome = dict[str, Any]
 """``status``, ``execution_id``, ``final_state``, counts, ``trace``, and ``error`` where there is one."""
 
 _COUNTS = ("total_segments", "llm_segments", "hitp_segments", "pauses", "loop_counter")
-_TRACE_SECONDS = 15.0
+_TRY_SECONDS = 2.0
+_TRIES = 8
 
 
-async def outcome_of(client: Client, handle: Handle, engine: BagEngine) -> Outcome:
+async def outcome_of(
+    client: Client, handle: Handle, engine: BagEngine, *, ensure_worker: Callable[[], Awaitable[None]]
+) -> Outcome:
     """Wait for the end of the run, and describe it.
 
     The state is that of the final bag; of a run that did not succeed, that of the last bag there was.
+
+    Args:
+        client: Of the run's namespace.
+        handle: The run.
+        engine: Reads its bag.
+        ensure_worker: Called where no worker answers what the run's trace is.
 
     Raises:
         StateBagError: the server does not answer, or the run is unknown.
@@ -40,7 +49,12 @@ async def outcome_of(client: Client, handle: Handle, engine: BagEngine) -> Outco
             output = {}
         else:
             status, error = "SUCCEEDED", None
-    facts = output or await ask(handle, "progress", seconds=_TRACE_SECONDS) or {}
+    trace, tries = None, 0
+    while trace is None and tries < _TRIES:
+        if tries:
+            await ensure_worker()
+        trace, tries = await ask(handle, "trace", seconds=_TRY_SECONDS), tries + 1
+    facts = output or await ask(handle, "progress") or {}
     body: Outcome = {"status": status, "execution_id": handle.id}
     if output.get("duplicate_of"):
         body["duplicate_of"] = output["duplicate_of"]
@@ -53,7 +67,7 @@ async def outcome_of(client: Client, handle: Handle, engine: BagEngine) -> Outco
         # The run is over all the same; only its state can't be shown.
         error = error or error_body(unreadable)
     body |= {name: facts.get(name, 0) for name in _COUNTS}
-    body["trace"] = await ask(handle, "trace", seconds=_TRACE_SECONDS)
+    body["trace"] = trace
     if error is not None:
         shown = {name: value for name, value in error.items() if name not in ("final_state_s3_path", "loop_counter")}
         body["error"] = {"code": error["code"], "message": error["message"], **shown}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +16,7 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfigProfile
+from temporalio.worker import Worker
 
 from statebag.app.connect import connect, load_profile
 from statebag.app.embedded import start_server
@@ -42,11 +43,17 @@ class Place:
     address: str
     embedded: bool
     """Whether both go when the command ends."""
+    ensure_worker: Callable[[], Awaitable[None]]
+    """Start a worker in this process where nobody polls the task queue."""
 
 
 @asynccontextmanager
 async def open_place(settings: Settings, registry: NodeRegistry) -> AsyncGenerator[Place]:
-    """The server that the environment names, else one of our own; with a worker where nobody else works."""
+    """The server that the environment names, else one of our own; with a worker where nobody else works.
+
+    Raises:
+        StateBagError: ``SERVER_UNREACHABLE``, ``SETTING_INVALID``.
+    """
     profile = load_profile()
     async with AsyncExitStack() as stack:
         embedded = profile.address is None
@@ -61,13 +68,26 @@ async def open_place(settings: Settings, registry: NodeRegistry) -> AsyncGenerat
             profile = ClientConfigProfile(address=server.address, namespace="default")
         plugin = StateBagPlugin(settings, registry=registry)
         client = await connect(plugin, profile=profile)
-        if embedded:
-            await stack.enter_async_context(make_worker(client, settings))
-        elif not await _is_served(client, settings.task_queue):
-            queue = settings.task_queue
-            print_note(f"no worker polls task queue {queue}: one runs here as long as this command does.")
-            await stack.enter_async_context(make_worker(client, settings))
-        yield Place(client=client, plugin=plugin, address=profile.address or "", embedded=embedded)
+
+        mine: list[Worker] = []
+
+        async def ensure_worker() -> None:
+            if mine or (not embedded and await _is_served(client, settings.task_queue)):
+                return
+            if not embedded:
+                queue = settings.task_queue
+                print_note(f"no worker polls task queue {queue}: one runs here as long as this command does.")
+            mine.append(make_worker(client, settings))
+            await stack.enter_async_context(mine[0])
+
+        await ensure_worker()
+        yield Place(
+            client=client,
+            plugin=plugin,
+            address=profile.address or "",
+            embedded=embedded,
+            ensure_worker=ensure_worker,
+        )
 
 
 async def _is_served(client: Client, task_queue: str) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 
 from temporalio.converter import DataConverter
 from temporalio.plugin import SimplePlugin
@@ -76,15 +75,10 @@ class StateBagPlugin(SimplePlugin):
             activities=activities,
             workflows=list(WORKFLOWS),
             workflow_runner=_pass_through,
-            run_context=self._running,
         )
 
     def _converter(self, base: DataConverter | None) -> DataConverter:
         return make_converter(self.store, base)
-
-    @asynccontextmanager
-    async def _running(self) -> AsyncIterator[None]:
-        yield
 
 
 def _pass_through(runner: WorkflowRunner | None) -> WorkflowRunner:

@@ -56,8 +56,8 @@ class Progress:
     bag: Mapping[str, Any] | None = None
     """Pointer to the bag."""
     stuck: Stuck | None = None
-    silent: bool = False
-    """Whether no worker has answered for some seconds."""
+    silent: int = 0
+    """How many times ten seconds no worker has answered."""
 
     @property
     def step(self) -> tuple[Any, ...]:
@@ -120,7 +120,7 @@ async def follow(handle: Handle) -> AsyncGenerator[Progress]:
         if now is not None:
             answered = moment
         elif moment - answered > _SILENT_SECONDS:
-            now = Progress(silent=True)
+            now = Progress(silent=int((moment - answered) / _SILENT_SECONDS))
         if moment - looked > _LOOK_SECONDS:
             looked, stuck = moment, await _find_stuck(handle)
         if now is not None and (now := replace(now, stuck=stuck)) != last:

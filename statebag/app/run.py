@@ -24,7 +24,7 @@ __all__ = ["Detached", "run", "stop_signals"]
 _CANCEL_SECONDS = 5.0
 
 
-class Detached(Exception):  # noqa: N818 - no error: the run goes on
+class Detached(Exception):
     """The person at the terminal has stopped watching a run that goes on."""
 
     def __init__(self, execution_id: str) -> None:
@@ -56,9 +56,12 @@ async def run(request: RunRequest, settings: Settings, registry: NodeRegistry, *
 
 
 async def _watch(handle: Handle, place: Place, display: Display, stop: asyncio.Event, *, auto_approve: bool) -> Outcome:
-    ending = asyncio.create_task(outcome_of(place.client, handle, place.plugin.engine))
+    ending = asyncio.create_task(
+        outcome_of(place.client, handle, place.plugin.engine, ensure_worker=place.ensure_worker)
+    )
+    address = place.address if place.embedded else None
     watching = asyncio.create_task(
-        attend(handle, display, auto_approve=auto_approve, address=place.address if place.embedded else None)
+        attend(handle, display, auto_approve=auto_approve, address=address, ensure_worker=place.ensure_worker)
     )
     stopping = asyncio.create_task(stop.wait())
     tasks = (ending, watching, stopping)

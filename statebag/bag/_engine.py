@@ -100,7 +100,8 @@ class BagEngine:
     ) -> Step:
         """Run a segment and merge its result: one unit, so that a crash leaves all of it or nothing.
 
-        A repeat of a segment that was merged already returns the stored answer, and calls nothing outside.
+        A repeat of a segment that was merged already returns the stored answer. A further attempt looks for that
+        answer first, and then calls nothing outside; the first attempt spares the look.
 
         Raises:
             StateBagError: a retryable one, where a node or the store fails for now; BagConflict.
@@ -108,7 +109,7 @@ class BagEngine:
         blobs, bag = self._open(place)
         making = _attempt(place, "sync", f"segment:{segment}:{bag.control.loop_counter}")
         planned = self._segment(bag, segment, blobs)
-        if planned.body.get("outside") and (known := find_commit(blobs, making)) is not None:
+        if attempt > 1 and planned.body.get("outside") and (known := find_commit(blobs, making)) is not None:
             return Step.from_json(known)
         if planned.body.get("async_llm"):
             result: dict[str, Any] = {"status": "PAUSED_FOR_ASYNC_LLM", "next_segment_to_run": segment}

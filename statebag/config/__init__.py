@@ -7,8 +7,8 @@ from statebag.config._load import LoadedDocument, load_document
 from statebag.config._model import Document, Edge, Node, PauseSpec
 from statebag.config._node_types import NODE_TYPE_ALIASES, NodeChecker, NodeTypes, normalise_type
 from statebag.config._reading import WARNING_CODES
-from statebag.config.schemas import check_schema
 from statebag.config.reserved import RESERVED_KEYS, drop_reserved
+from statebag.config.schemas import check_schema
 
 __all__ = [
     "DECISIONS",

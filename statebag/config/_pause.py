@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from statebag.config._model import PauseSpec
 from statebag.config._reading import child_path, name_near, read_fields, report_unknown
-from statebag.config.schemas import check_schema
 from statebag.config.reserved import RESERVED_KEYS
+from statebag.config.schemas import check_schema
 from statebag.errors import Problem
 
 __all__ = ["PAUSE_FIELDS", "read_pause"]

@@ -95,7 +95,7 @@ def _objects(value: Any) -> list[dict[str, Any]]:
     return [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]
 
 
-def budget_of(nodes: Sequence[Node], *, outside: bool) -> RunBudget:
+def budget_of(nodes: Sequence[Node]) -> RunBudget:
     """The largest of what the nodes' configs ask for; a node that asks for nothing takes the default."""
     async_llm = any(node.type == "llm_chat" and _is_async(node) for node in nodes)
     seconds = _ASYNC_LLM_SECONDS if async_llm else _SEGMENT_SECONDS

@@ -100,7 +100,7 @@ def _pauses(chain: Sequence[Node], edges: Sequence[Edge]) -> dict[str, PauseSpec
 def _segment(index: int, runs: Sequence[_Run], registry: NodeRegistry) -> Segment:
     run = runs[index]
     outside = any(registry[node.type].outside for node in run.nodes)
-    budget = budget_of(run.nodes, outside=outside)
+    budget = budget_of(run.nodes)
     follows = index + 1 < len(runs) and runs[index + 1].after == index
     before = run.after if run.after is not None else _jump_source(run, runs)
     return Segment(

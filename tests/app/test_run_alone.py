@@ -135,7 +135,9 @@ def test_ctrl_c_cancels_the_run_and_stops_the_server(shell: Shell, number: signa
     servers = children_of(process.pid)
     process.send_signal(number)
     ended = shell.finish(process)
-    assert re.search(r"answer with: TEMPORAL_ADDRESS=127\.0\.0\.1:\d+ statebag respond small-review-\w+ --pause 2-1", line)
+    assert re.search(
+        r"answer with: TEMPORAL_ADDRESS=127\.0\.0\.1:\d+ statebag respond small-review-\w+ --pause 2-1", line
+    )
     assert (ended.status, ended.body["status"], ended.body["error"]["code"]) == (1, "CANCELED", "RUN_CANCELED")
     assert ended.body["final_state"]["draft"] == "a first draft"
     assert len(servers) == 1

@@ -11,7 +11,7 @@ from temporalio.client import Client
 from statebag.app.plugin import StateBagPlugin
 from statebag.app.settings import Settings
 from tests.app.shell import SCRIPTS, Shell, wait_for_line
-from tests.rig import asks, chain, llm, sets
+from tests.rig import asks, chain, sets
 
 REVIEW = chain(
     sets("draft", draft="text"),
@@ -153,9 +153,7 @@ def test_an_answer_from_elsewhere_ends_the_question_at_the_terminal(shared: Shel
 
 
 @pytest.mark.parametrize("options", [[], ["yes"]])
-async def test_a_pause_that_approval_cannot_answer_fails_instead_of_hanging(
-    shell: Shell, options: list[str]
-) -> None:
+async def test_a_pause_that_approval_cannot_answer_fails_instead_of_hanging(shell: Shell, options: list[str]) -> None:
     schema = {"not": {}} if not options else {"type": "integer"}
     document = chain(sets("a", a=1), sets("b", b=2), edges=[asks("a", "b", options=options, schema=schema)])
     shell.write("d.json", document)

@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 from statebag.canonical import parse_json
-from statebag.nodes.llm._request import LlmAnswer, LlmRequest
 from statebag.config.schemas import violation
+from statebag.nodes.llm._request import LlmAnswer, LlmRequest
 
 __all__ = ["read_answer"]
 

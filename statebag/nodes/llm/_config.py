@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from statebag.config import Node
+from statebag.config.schemas import check_schema
 from statebag.config.templates import check_templates
 from statebag.errors import Problem
-from statebag.config.schemas import check_schema
 
 __all__ = ["DEFAULT_MODEL", "LlmConfig", "Provider", "check_config", "read_config"]
 

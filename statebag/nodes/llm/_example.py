@@ -10,10 +10,10 @@ from typing import Any
 from referencing.exceptions import Unresolvable
 
 from statebag.canonical import canonical_bytes
+from statebag.config.schemas import resolver_of, validator_of, violation
 from statebag.errors import NodeFailed
 from statebag.nodes.llm._keywords import Keywords, all_of, applicable, fold, join
 from statebag.nodes.llm._numbers import bounded_numbers
-from statebag.config.schemas import resolver_of, validator_of, violation
 from statebag.nodes.llm._text import formatted_text, matching_texts, plain_words
 
 __all__ = ["example_of"]

@@ -14,7 +14,7 @@ from statebag.nodes.strategies._strategy import Strategy, StrategyContext
 __all__ = ["STRATEGIES"]
 
 
-def _if_else(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:  # noqa: ARG001
+def _if_else(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:
     return params["then"] if params["condition"].holds(context.names) else params["else"]
 
 
@@ -25,18 +25,18 @@ def _assert(value: Any, params: Mapping[str, Any], context: StrategyContext) -> 
     return value if context.given else True
 
 
-def _switch_case(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:  # noqa: ARG001
+def _switch_case(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:
     key = key_of(field_of(value, params["field"] or ()))
     cases: Mapping[str, Any] = params["cases"]
     return cases[key] if key in cases else params["default"]
 
 
-def _default_value(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:  # noqa: ARG001
+def _default_value(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:
     empty = isinstance(value, str | list | Mapping) and not value
     return params["default"] if value is None or (empty and params["treat_empty_as_null"]) else value
 
 
-def _try_catch(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:  # noqa: ARG001
+def _try_catch(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:
     return params["fallback"] if value is None else value
 
 

@@ -20,7 +20,7 @@ from statebag.nodes.strategies._strategy import Strategy, StrategyContext
 __all__ = ["STRATEGIES"]
 
 
-def _base64_encode(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:  # noqa: ARG001
+def _base64_encode(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:
     try:
         data = text_of(value).encode(params["encoding"])
     except UnicodeEncodeError as cause:
@@ -28,7 +28,7 @@ def _base64_encode(value: Any, params: Mapping[str, Any], context: StrategyConte
     return base64.b64encode(data).decode()
 
 
-def _base64_decode(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:  # noqa: ARG001
+def _base64_decode(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:
     compact = "".join(text_in(value).split())
     try:
         return base64.b64decode(compact, validate=True).decode(params["encoding"])
@@ -36,7 +36,7 @@ def _base64_decode(value: Any, params: Mapping[str, Any], context: StrategyConte
         raise NodeFailed(f"the input is not base64 of {params['encoding']} text: {cause}. Correct it.") from cause
 
 
-def _url_encode(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:  # noqa: ARG001
+def _url_encode(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:
     try:
         if isinstance(value, Mapping):
             return urlencode(_query(value), safe=params["safe"])
@@ -53,7 +53,7 @@ def _query(held: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _url_decode(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:  # noqa: ARG001
+def _url_decode(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:
     text = text_in(value)
     try:
         if "=" in text:
@@ -72,15 +72,15 @@ def _bytes_of(value: Any) -> bytes:
         raise NodeFailed(f"the input holds half a character: {cause.reason}. Correct it.") from cause
 
 
-def _hash_sha256(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:  # noqa: ARG001
+def _hash_sha256(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:
     return hashlib.sha256(_bytes_of(value)).hexdigest()
 
 
-def _hash_md5(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:  # noqa: ARG001
+def _hash_md5(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:
     return hashlib.md5(_bytes_of(value), usedforsecurity=False).hexdigest()
 
 
-def _uuid_generate(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:  # noqa: ARG001
+def _uuid_generate(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:
     return str(UUID(bytes=context.seed("uuid_generate")[:16], version=int(params["version"])))
 
 

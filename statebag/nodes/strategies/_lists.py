@@ -20,39 +20,39 @@ def _matching(value: Any, condition: Expression | None) -> Iterator[Any]:
     return (item for item in list_in(value) if condition is None or condition.holds(item))
 
 
-def _list_map(value: Any, params: Mapping[str, Any], context: StrategyContext) -> list[Any]:  # noqa: ARG001
+def _list_map(value: Any, params: Mapping[str, Any], context: StrategyContext) -> list[Any]:
     expression: Expression | None = params["expression"]
     if expression is not None:
         return [expression.evaluate(item) for item in list_in(value)]
     return [field_of(item, params["field"]) for item in list_in(value)]
 
 
-def _list_filter(value: Any, params: Mapping[str, Any], context: StrategyContext) -> list[Any]:  # noqa: ARG001
+def _list_filter(value: Any, params: Mapping[str, Any], context: StrategyContext) -> list[Any]:
     return list(_matching(value, params["condition"]))
 
 
-def _list_count(value: Any, params: Mapping[str, Any], context: StrategyContext) -> int:  # noqa: ARG001
+def _list_count(value: Any, params: Mapping[str, Any], context: StrategyContext) -> int:
     return sum(1 for _ in _matching(value, params["condition"]))
 
 
-def _list_first(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:  # noqa: ARG001
+def _list_first(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:
     return next(_matching(value, params["condition"]), params["default"])
 
 
-def _list_last(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:  # noqa: ARG001
+def _list_last(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:
     condition: Expression | None = params["condition"]
     backwards = reversed(list_in(value))
     return next((item for item in backwards if condition is None or condition.holds(item)), params["default"])
 
 
-def _list_reduce(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:  # noqa: ARG001
+def _list_reduce(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:
     items = list_in(value)
     if params["field"] is not None:
         items = [field_of(item, params["field"]) for item in items]
     return reduce_list(items, params["operation"], params["initial"])
 
 
-def _list_sort(value: Any, params: Mapping[str, Any], context: StrategyContext) -> list[Any]:  # noqa: ARG001
+def _list_sort(value: Any, params: Mapping[str, Any], context: StrategyContext) -> list[Any]:
     keyed = [(field_of(item, params["field"] or ()), item) for item in list_in(value)]
     present = [pair for pair in keyed if pair[0] is not None]
     _need_one_kind([key for key, _ in present])
@@ -68,7 +68,7 @@ def _need_one_kind(keys: list[Any]) -> None:
         )
 
 
-def _list_group_by(value: Any, params: Mapping[str, Any], context: StrategyContext) -> dict[str, Any]:  # noqa: ARG001
+def _list_group_by(value: Any, params: Mapping[str, Any], context: StrategyContext) -> dict[str, Any]:
     items = list_in(value)
     if params["field"] is None:
         return {"_all": list(items)}
@@ -79,7 +79,7 @@ def _list_group_by(value: Any, params: Mapping[str, Any], context: StrategyConte
     return groups
 
 
-def _list_unique(value: Any, params: Mapping[str, Any], context: StrategyContext) -> list[Any]:  # noqa: ARG001
+def _list_unique(value: Any, params: Mapping[str, Any], context: StrategyContext) -> list[Any]:
     seen: set[bytes] = set()
     kept: list[Any] = []
     for item in list_in(value):
@@ -93,11 +93,11 @@ def _list_unique(value: Any, params: Mapping[str, Any], context: StrategyContext
     return kept
 
 
-def _list_slice(value: Any, params: Mapping[str, Any], context: StrategyContext) -> list[Any]:  # noqa: ARG001
+def _list_slice(value: Any, params: Mapping[str, Any], context: StrategyContext) -> list[Any]:
     return list_in(value)[params["start"] : params["end"] : params["step"]]
 
 
-def _list_concat(value: Any, params: Mapping[str, Any], context: StrategyContext) -> list[Any]:  # noqa: ARG001
+def _list_concat(value: Any, params: Mapping[str, Any], context: StrategyContext) -> list[Any]:
     return [*list_in(value), *(item for array in params["arrays"] for item in array)]
 
 
@@ -115,7 +115,7 @@ def _list_zip(value: Any, params: Mapping[str, Any], context: StrategyContext) -
     ]
 
 
-def _list_reverse(value: Any, params: Mapping[str, Any], context: StrategyContext) -> list[Any]:  # noqa: ARG001
+def _list_reverse(value: Any, params: Mapping[str, Any], context: StrategyContext) -> list[Any]:
     return list_in(value)[::-1]
 
 

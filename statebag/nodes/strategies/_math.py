@@ -22,30 +22,30 @@ def _rounded(number: int | float, decimals: int) -> float:
         raise NodeFailed("the result is too large for a number. Scale the input down.") from cause
 
 
-def _math_round(value: Any, params: Mapping[str, Any], context: StrategyContext) -> float:  # noqa: ARG001
+def _math_round(value: Any, params: Mapping[str, Any], context: StrategyContext) -> float:
     return _rounded(number_in(value), params["decimals"])
 
 
-def _math_floor(value: Any, params: Mapping[str, Any], context: StrategyContext) -> int:  # noqa: ARG001
+def _math_floor(value: Any, params: Mapping[str, Any], context: StrategyContext) -> int:
     return math.floor(number_in(value))
 
 
-def _math_ceil(value: Any, params: Mapping[str, Any], context: StrategyContext) -> int:  # noqa: ARG001
+def _math_ceil(value: Any, params: Mapping[str, Any], context: StrategyContext) -> int:
     return math.ceil(number_in(value))
 
 
-def _math_abs(value: Any, params: Mapping[str, Any], context: StrategyContext) -> int | float:  # noqa: ARG001
+def _math_abs(value: Any, params: Mapping[str, Any], context: StrategyContext) -> int | float:
     return abs(number_in(value))
 
 
-def _math_clamp(value: Any, params: Mapping[str, Any], context: StrategyContext) -> int | float:  # noqa: ARG001
+def _math_clamp(value: Any, params: Mapping[str, Any], context: StrategyContext) -> int | float:
     number, low, high = number_in(value), params["min"], params["max"]
     if low is not None and number < low:
         return low
     return high if high is not None and number > high else number
 
 
-def _math_percent(value: Any, params: Mapping[str, Any], context: StrategyContext) -> float:  # noqa: ARG001
+def _math_percent(value: Any, params: Mapping[str, Any], context: StrategyContext) -> float:
     total = params["total"]
     if total == 0:
         raise NodeFailed("param `total` is 0: there is no percentage of nothing. Give another total.")
@@ -56,7 +56,7 @@ def _math_percent(value: Any, params: Mapping[str, Any], context: StrategyContex
     return _rounded(finite(percent), params["decimals"])
 
 
-def _math_expression(value: Any, params: Mapping[str, Any], context: StrategyContext) -> int | float:  # noqa: ARG001
+def _math_expression(value: Any, params: Mapping[str, Any], context: StrategyContext) -> int | float:
     names: dict[str, Any] = {}
     if isinstance(value, Mapping):
         names.update(value)

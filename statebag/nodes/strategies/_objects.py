@@ -31,7 +31,7 @@ def _parse_text(text: str) -> Any:
         return parse_json(fenced[1])
 
 
-def _json_parse(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:  # noqa: ARG001
+def _json_parse(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:
     if value is None:
         return params["default"]
     if not isinstance(value, str):
@@ -46,7 +46,7 @@ def _json_parse(value: Any, params: Mapping[str, Any], context: StrategyContext)
         return params["default"]
 
 
-def _json_stringify(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:  # noqa: ARG001
+def _json_stringify(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:
     indent, ensure_ascii = params["indent"], params["ensure_ascii"]
     if not indent and not ensure_ascii:
         return canonical_bytes(value).decode()
@@ -56,12 +56,12 @@ def _json_stringify(value: Any, params: Mapping[str, Any], context: StrategyCont
     )
 
 
-def _deep_get(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:  # noqa: ARG001
+def _deep_get(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:
     found = walk(value, params["path"])
     return params["default"] if found is MISSING else found
 
 
-def _deep_set(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:  # noqa: ARG001
+def _deep_set(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:
     return set_at(value, params["path"], params["value"], ())
 
 
@@ -100,17 +100,17 @@ def _reachable_index(value: list[Any], part: Part, place: Parts) -> int:
     return index
 
 
-def _pick_fields(value: Any, params: Mapping[str, Any], context: StrategyContext) -> dict[str, Any]:  # noqa: ARG001
+def _pick_fields(value: Any, params: Mapping[str, Any], context: StrategyContext) -> dict[str, Any]:
     held = object_in(value)
     return {name: held[name] for name in params["fields"] if name in held}
 
 
-def _omit_fields(value: Any, params: Mapping[str, Any], context: StrategyContext) -> dict[str, Any]:  # noqa: ARG001
+def _omit_fields(value: Any, params: Mapping[str, Any], context: StrategyContext) -> dict[str, Any]:
     omitted = frozenset(params["fields"])
     return {name: item for name, item in object_in(value).items() if name not in omitted}
 
 
-def _merge_objects(value: Any, params: Mapping[str, Any], context: StrategyContext) -> dict[str, Any]:  # noqa: ARG001
+def _merge_objects(value: Any, params: Mapping[str, Any], context: StrategyContext) -> dict[str, Any]:
     merged = dict(object_in(value))
     for index, item in enumerate(params["objects"]):
         if item is not None and not isinstance(item, Mapping):
@@ -119,11 +119,11 @@ def _merge_objects(value: Any, params: Mapping[str, Any], context: StrategyConte
     return merged
 
 
-def _flatten(value: Any, params: Mapping[str, Any], context: StrategyContext) -> dict[str, Any]:  # noqa: ARG001
+def _flatten(value: Any, params: Mapping[str, Any], context: StrategyContext) -> dict[str, Any]:
     return flatten(value, params["separator"], params["max_depth"])
 
 
-def _unflatten(value: Any, params: Mapping[str, Any], context: StrategyContext) -> dict[str, Any]:  # noqa: ARG001
+def _unflatten(value: Any, params: Mapping[str, Any], context: StrategyContext) -> dict[str, Any]:
     return unflatten(object_in(value), params["separator"])
 
 

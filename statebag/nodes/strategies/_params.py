@@ -84,7 +84,7 @@ def _wrong(param: Param, value: Any) -> ParamError:
     return ParamError(f"is {kind_of(value)}. Give {_WANTED[param.kind]}.", code="FIELD_TYPE")
 
 
-def _read_any(param: Param, value: Any) -> Any:  # noqa: ARG001
+def _read_any(param: Param, value: Any) -> Any:
     return value
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ def _string_template(value: Any, params: Mapping[str, Any], context: StrategyCon
     return render_text(params["template"], names.over(params["context"]))
 
 
-def _string_split(value: Any, params: Mapping[str, Any], context: StrategyContext) -> list[str]:  # noqa: ARG001
+def _string_split(value: Any, params: Mapping[str, Any], context: StrategyContext) -> list[str]:
     text = text_in(value)
     if not text:
         return []
@@ -37,11 +37,11 @@ def _string_split(value: Any, params: Mapping[str, Any], context: StrategyContex
     return [part.strip() for part in parts] if params["trim"] else parts
 
 
-def _string_join(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:  # noqa: ARG001
+def _string_join(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:
     return params["delimiter"].join(map(text_in, list_in(value)))
 
 
-def _regex_extract(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:  # noqa: ARG001
+def _regex_extract(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:
     pattern: regex.Pattern[str] = params["pattern"]
     group = params["group"]
     if isinstance(group, str) and group.isdecimal():
@@ -57,7 +57,7 @@ def _regex_extract(value: Any, params: Mapping[str, Any], context: StrategyConte
         return found[group] if found else None
 
 
-def _regex_replace(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:  # noqa: ARG001
+def _regex_replace(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:
     pattern: regex.Pattern[str] = params["pattern"]
     text = text_in(value)
     try:
@@ -67,7 +67,7 @@ def _regex_replace(value: Any, params: Mapping[str, Any], context: StrategyConte
         raise NodeFailed(f"param `replacement` can't be used: {cause}. Write groups as \\1 or \\g<name>.") from cause
 
 
-def _regex_match(value: Any, params: Mapping[str, Any], context: StrategyContext) -> bool:  # noqa: ARG001
+def _regex_match(value: Any, params: Mapping[str, Any], context: StrategyContext) -> bool:
     pattern: regex.Pattern[str] = params["pattern"]
     match = pattern.fullmatch if params["full_match"] else pattern.search
     text = text_in(value)
@@ -76,7 +76,7 @@ def _regex_match(value: Any, params: Mapping[str, Any], context: StrategyContext
 
 
 @contextmanager
-def _in_time(pattern: regex.Pattern[str]) -> Iterator[None]:
+def _in_time(pattern: regex.Pattern[str]) -> Generator[None]:
     try:
         yield
     except TimeoutError as cause:
@@ -87,14 +87,14 @@ def _in_time(pattern: regex.Pattern[str]) -> Iterator[None]:
         ) from cause
 
 
-def _string_trim(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:  # noqa: ARG001
+def _string_trim(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:
     text, characters = text_in(value), params["chars"]
     if params["side"] == "left":
         return text.lstrip(characters)
     return text.rstrip(characters) if params["side"] == "right" else text.strip(characters)
 
 
-def _string_case(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:  # noqa: ARG001
+def _string_case(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:
     text, case = text_in(value), params["case"]
     if case in ("lower", "upper", "title", "capitalize"):
         return getattr(text, case)()
@@ -107,14 +107,14 @@ def _string_case(value: Any, params: Mapping[str, Any], context: StrategyContext
     return "".join(words[:1] + capitalized[1:] if case == "camel_case" else capitalized)
 
 
-def _string_truncate(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:  # noqa: ARG001
+def _string_truncate(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:
     text, limit, suffix = text_in(value), params["max_length"], params["suffix"]
     if len(text) <= limit:
         return text
     return text[: limit - len(suffix)] + suffix if len(suffix) < limit else text[:limit]
 
 
-def _string_pad(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:  # noqa: ARG001
+def _string_pad(value: Any, params: Mapping[str, Any], context: StrategyContext) -> str:
     text, length, character = text_in(value), params["length"], params["char"]
     if params["side"] == "left":
         return text.rjust(length, character)

@@ -69,7 +69,7 @@ def _read_date(value: Any, layout: str | None) -> datetime:
 def _converting(
     convert: Callable[[Any], Any], of_null: Any
 ) -> Callable[[Any, Mapping[str, Any], StrategyContext], Any]:
-    def apply(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:  # noqa: ARG001
+    def apply(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:
         return _or_default(lambda: convert(value), value, params["default"], of_null)
 
     return apply
@@ -86,11 +86,11 @@ def _or_default(convert: Callable[[], Any], value: Any, default: Any, of_null: A
         return default
 
 
-def _to_date(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:  # noqa: ARG001
+def _to_date(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:
     return _or_default(lambda: _read_date(value, params["format"]).isoformat(), value, params["default"], None)
 
 
-def _format_date(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:  # noqa: ARG001
+def _format_date(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:
     layout: str = params["format"]
 
     def convert() -> str:
@@ -109,7 +109,7 @@ _TO: Final[Mapping[str, tuple[Callable[[Any], Any], Any]]] = {
 }
 
 
-def _coerce_type(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:  # noqa: ARG001
+def _coerce_type(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:
     convert, of_null = _TO[params["type"]]
     return _or_default(lambda: convert(value), value, params["default"], of_null)
 

@@ -16,7 +16,7 @@ __all__ = ["STRATEGIES"]
 _MAX_SHOWN: Final = 1024
 
 
-def _pass_through(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:  # noqa: ARG001
+def _pass_through(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:
     return value
 
 
@@ -28,7 +28,7 @@ def _log_entry(value: Any, params: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "log", "level": params["level"], "message": text_of(message)}
 
 
-def _timestamp(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:  # noqa: ARG001
+def _timestamp(value: Any, params: Mapping[str, Any], context: StrategyContext) -> Any:
     moment, layout = context.now(), params["format"]
     if layout == "iso":
         return moment.isoformat()
@@ -39,7 +39,7 @@ def _timestamp(value: Any, params: Mapping[str, Any], context: StrategyContext) 
     return moment.timestamp() if layout == "epoch" else moment.strftime(layout)
 
 
-def _get_state_size(value: Any, params: Mapping[str, Any], context: StrategyContext) -> float:  # noqa: ARG001
+def _get_state_size(value: Any, params: Mapping[str, Any], context: StrategyContext) -> float:
     return round(size_of(value) / 1024, 1)
 
 
