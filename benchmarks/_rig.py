@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import tempfile
@@ -29,6 +30,9 @@ __all__ = ["BARE_QUEUE", "PURE_QUEUE", "Rig", "open_rig"]
 BARE_QUEUE = "bench-bare"
 PURE_QUEUE = "bench-pure"
 
+_TRIES = 100
+"""To reach the server, a tenth of a second apart."""
+
 _UNTHROTTLED = tuple(
     argument
     for queue in ("transfer", "timer", "visibility")
@@ -55,13 +59,14 @@ class Rig:
 
 @asynccontextmanager
 async def open_rig() -> AsyncGenerator[Rig]:
-    """Start everything; the server keeps its data in memory, the store is a temporary folder."""
+    """Start everything. The server keeps its data in memory, and so does the store where there is a file system for
+    that: what a disk adds is the disk's."""
     async with AsyncExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="statebag-bench-"))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="statebag-bench-", dir=_memory_folder()))
         settings = Settings(store=Path(folder, "store").as_uri())
         plugin = StateBagPlugin(settings, sinks=())
         server = await stack.enter_async_context(start_server(arguments=_UNTHROTTLED))
-        bare = await Client.connect(server.address)
+        bare = await _connect(server.address)
         meter = StoreMeter(plugin.store)
         client = await Client.connect(server.address, plugins=[plugin], interceptors=[meter])
         await stack.enter_async_context(make_worker(client, settings))
@@ -78,3 +83,18 @@ async def open_rig() -> AsyncGenerator[Rig]:
             "server": system.server_version,
         }
         yield Rig(client=client, bare=bare, plugin=plugin, meter=meter, settings=settings, environment=environment)
+
+
+async def _connect(address: str) -> Client:
+    """The port is open some moments before the server serves."""
+    for _ in range(_TRIES):
+        try:
+            return await Client.connect(address)
+        except RuntimeError:
+            await asyncio.sleep(0.1)
+    return await Client.connect(address)
+
+
+def _memory_folder() -> str | None:
+    shared = "/dev/shm"
+    return shared if os.access(shared, os.W_OK | os.X_OK) else None

@@ -18,7 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from statebag.app.failures import describe_failure, typed_rpc_errors
 from statebag.app.start import Handle
-from statebag.canonical import canonical_bytes
+from statebag.canonical import canonical_bytes, sha256_hex
 from statebag.config import check_answer
 from statebag.errors import InputRefused, RunFailed, StateBagError
 from statebag.nodes.llm import example_of
@@ -46,7 +46,8 @@ async def send_answer(
 ) -> dict[str, Any]:
     """Send the answer until the run has taken it or refused it.
 
-    Every try has the same id, so that it is taken once however often it is sent.
+    Every try has the same id, so that it is taken once however often it is sent. An answer that names its
+    pause has the same id in every process: sent again later, it gets the answer that it got before.
 
     Args:
         handle: The run.
@@ -59,9 +60,9 @@ async def send_answer(
 
     Raises:
         StateBagError: the run's refusal, with its code and problems; ``RUN_NOT_FOUND``; ``NO_WORKER`` when the time
-            is over.
+            is over: the server may still hand the answer to a worker that comes later.
     """
-    update_id = uuid.uuid4().hex
+    update_id = sha256_hex(canonical_bytes(dict(answer)))[:32] if "pause_id" in answer else uuid.uuid4().hex
     deadline = time.monotonic() + wait_seconds
     told = False
     while True:
@@ -82,8 +83,8 @@ async def send_answer(
                     raise
         if deadline - time.monotonic() <= 0:
             raise StateBagError(
-                f"{handle.id}: no worker has taken the answer within {wait_seconds:.0f} s; it was NOT recorded. Start a worker "
-                "(`python worker.py`) and answer again, or wait longer with --wait.",
+                f"{handle.id}: no worker has taken the answer within {wait_seconds:.0f} s. One that comes later may still take "
+                f"it: start it (`python worker.py`), and look (`statebag status {handle.id}`) before you answer again.",
                 code="NO_WORKER",
             )
         if not told:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from temporalio.envconfig import ClientConfigProfile
@@ -49,7 +51,7 @@ async def dev(settings: Settings, *, port: int, ui_port: int | None, database: P
     database = (database or default_database()).absolute()
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
-        with database.open("ab"):
+        with tempfile.TemporaryFile(dir=database.parent), contextlib.suppress(FileNotFoundError), database.open("rb+"):
             pass
     except OSError as cause:
         text = f"{database}: can't be written: {cause.strerror}. Choose another file with --db."

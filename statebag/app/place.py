@@ -27,7 +27,7 @@ from statebag.app.serve import make_worker
 from statebag.app.settings import Settings
 from statebag.nodes import NodeRegistry
 
-__all__ = ["Place", "open_place"]
+__all__ = ["Place", "is_served", "open_place"]
 
 _EMBEDDED_GRACE_SECONDS = 2
 _FRESH_POLL = timedelta(seconds=75)
@@ -72,7 +72,7 @@ async def open_place(settings: Settings, registry: NodeRegistry) -> AsyncGenerat
         mine: list[Worker] = []
 
         async def ensure_worker() -> None:
-            if mine or (not embedded and await _is_served(client, settings.task_queue)):
+            if mine or (not embedded and await is_served(client, settings.task_queue)):
                 return
             if not embedded:
                 queue = settings.task_queue
@@ -90,7 +90,8 @@ async def open_place(settings: Settings, registry: NodeRegistry) -> AsyncGenerat
         )
 
 
-async def _is_served(client: Client, task_queue: str) -> bool:
+async def is_served(client: Client, task_queue: str) -> bool:
+    """Whether a worker polls the task queue."""
     request = DescribeTaskQueueRequest(
         namespace=client.namespace,
         task_queue=TaskQueue(name=task_queue),

@@ -12,6 +12,7 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 
 from statebag.app.failures import ending_of, typed_rpc_errors
 from statebag.app.outcome import place_of, root_of
+from statebag.app.place import is_served
 from statebag.app.progress import ask, read_progress
 from statebag.app.start import MACHINE, Handle
 from statebag.bag import BagEngine, Place, read_all
@@ -59,7 +60,8 @@ async def status_of(client: Client, execution_id: str) -> dict[str, Any]:
     output, error = await _result_of(handle, described.status)
     if error is not None:
         body["error"] = error
-    progress = await read_progress(handle, seconds=_QUICK_SECONDS)
+    served = await is_served(client, described.task_queue)
+    progress = await read_progress(handle, seconds=_QUICK_SECONDS) if served else None
     body["worker_answers"] = progress is not None
     if progress is not None:
         known = asdict(progress)
@@ -104,21 +106,20 @@ async def history_of(client: Client, execution_id: str, engine: BagEngine) -> di
         described = await handle.describe()
     output, error = await _result_of(handle, described.status)
     root = root_of(output, error)
-    if root is None:
+    served = await is_served(client, described.task_queue)
+    if root is None and served:
         progress = await read_progress(handle, seconds=_QUICK_SECONDS)
         root = progress.bag if progress is not None else None
-        if progress is None and described.status is WorkflowExecutionStatus.RUNNING:
-            text = f"{execution_id}: no worker answers where the run's bag is. Start one: `python worker.py`."
-            raise RunFailed(text, code="NO_WORKER", details={"execution_id": execution_id})
+        served = progress is not None
+    if root is None and not served and described.status is WorkflowExecutionStatus.RUNNING:
+        text = f"{execution_id}: no worker answers where the run's bag is. Start one: `python worker.py`."
+        raise RunFailed(text, code="NO_WORKER", details={"execution_id": execution_id})
     entries: list[Mapping[str, Any]] = []
     if root is not None:
         place = await place_of(client, handle, root, output)
         entries = await asyncio.to_thread(_read_entries, engine, place)
-    return {
-        "execution_id": execution_id,
-        "entries": entries,
-        "trace": await ask(handle, "trace", seconds=_QUICK_SECONDS),
-    }
+    trace = await ask(handle, "trace", seconds=_QUICK_SECONDS) if served else None
+    return {"execution_id": execution_id, "entries": entries, "trace": trace}
 
 
 def _read_entries(engine: BagEngine, place: Place) -> list[Mapping[str, Any]]:

@@ -8,7 +8,7 @@ bag holds one page pointer however long the history gets.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from statebag.blobs import ExecutionBlobs, Pointer
@@ -30,6 +30,8 @@ class History:
     """The newest page: ``{"entries": […], "previous": pointer or null}``."""
     archived: int = 0
     """How many entries the pages hold."""
+    recent: frozenset[str] | None = field(default=None, compare=False, repr=False)
+    """Identities in the newest pages, where this process has seen them: saves reading the pages again."""
 
     @property
     def count(self) -> int:
@@ -91,8 +93,10 @@ def append_logs(
         tail: entries that stay inline; a page leaves when it is full.
         tail_bytes: bytes that stay inline; None for any number.
     """
-    seen = {identify(entry) for entry in history.entries}
-    seen.update(identify(entry) for entry in _newest_archived(history, blobs))
+    recent = history.recent
+    if recent is None:
+        recent = frozenset(identify(entry) for entry in _newest_archived(history, blobs))
+    seen = {*recent, *(identify(entry) for entry in history.entries)}
     fresh: list[Mapping[str, Any]] = []
     for raw in logs:
         entry = _entry(raw)
@@ -109,7 +113,8 @@ def append_logs(
         previous = archive.to_json() if archive is not None else None
         archive = blobs.put({"entries": list(leaving), "previous": previous}, kind="history")
         archived += len(leaving)
-    return History(entries=entries, archive=archive, archived=archived)
+        recent = frozenset(map(identify, leaving)) if len(leaving) == PAGE_ENTRIES else None
+    return History(entries=entries, archive=archive, archived=archived, recent=recent)
 
 
 def _is_full(entries: tuple[Mapping[str, Any], ...], tail: int, tail_bytes: int | None) -> bool:

@@ -188,9 +188,7 @@ class Engine:
 
 
 def place_of(step: Step) -> Place:
-    return Place(
-        owner_id="owner", workflow_id="workflow", execution_id="run", version=step.version, root=step.root
-    )
+    return Place(owner_id="owner", workflow_id="workflow", execution_id="run", version=step.version, root=step.root)
 
 
 @pytest.fixture

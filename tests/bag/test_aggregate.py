@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from statebag.bag import FAILED_SAMPLE, SUMMARY_SAMPLE, read_all
-from statebag.blobs import Pointer
+from statebag.blobs import Pointer, RetryPolicy
 from statebag.canonical import size_of
 from statebag.errors import InputRefused, StateBagError
 from statebag.testing import FaultyBackend
@@ -113,8 +113,6 @@ def test_a_state_that_can_t_be_read_for_now_is_waited_for(run: Any, backend: Fau
 
 
 def _patient(run: Any, backend: FaultyBackend) -> Any:
-    from statebag.blobs import RetryPolicy
-
     return type(run.store)(backend, retry=RetryPolicy(sleep=lambda _: None))
 
 
@@ -142,7 +140,11 @@ def test_a_result_that_breaks_the_contract_counts_as_failed(broken: dict[str, An
 
 def test_a_hundred_and_five_chunks_go_by_number(run: Any) -> None:
     results = [
-        {"chunk_id": f"chunk_{index}", "status": "COMPLETED", "state_delta": {"set": {"last": index, "n_items": [index] * 10}}}
+        {
+            "chunk_id": f"chunk_{index}",
+            "status": "COMPLETED",
+            "state_delta": {"set": {"last": index, "n_items": [index] * 10}},
+        }
         for index in range(105)
     ]
     summary = aggregate(run, {"segment_results": results[::-1]})

@@ -127,7 +127,9 @@ def test_branches_are_joined_from_their_own_bags_with_all_they_did(run: Any) -> 
         branch.sync("CONTINUE", 1, new_history_logs=[{"node_id": f"b{index}", "step": 0}])
         added = {"collected_items": ["base", index], "shared": index, f"own_{index}": "x" * 40_000}
         branch.sync("COMPLETE", state_delta={"set": added}, new_history_logs=[{"node_id": f"b{index}", "step": 1}])
-    results = [{"branch_id": b.state["branch_id"], "branch_index": i, "status": "COMPLETE"} for i, b in enumerate(branches)]
+    results = [
+        {"branch_id": b.state["branch_id"], "branch_index": i, "status": "COMPLETE"} for i, b in enumerate(branches)
+    ]
     results = [result | {"state_data": b.state["state_data"]} for result, b in zip(results, branches, strict=True)]
     answer = run.act("aggregate_branches", parallel_results=results[::-1])
     assert (answer["next_action"], run.state["segment_to_run"]) == ("CONTINUE", 2)

@@ -21,7 +21,12 @@ def prepare(run: Any, action: str) -> dict[str, Any]:
         run.sync("PARALLEL_GROUP", 1, branches=[{"branch_id": "b"}])
     if action == "restore_snapshot":
         run.act("create_snapshot")
-    result = {"status": "CONTINUE", "next_segment_to_run": 2, "state_delta": {"set": {"a": 2}}, "new_history_logs": ["x"]}
+    result = {
+        "status": "CONTINUE",
+        "next_segment_to_run": 2,
+        "state_delta": {"set": {"a": 2}},
+        "new_history_logs": ["x"],
+    }
     joined = [{"branch_id": "b", "branch_index": 0, "status": "COMPLETE", "final_state": {"c": 3}}]
     return {
         "sync": {"execution_result": result},
@@ -158,7 +163,9 @@ def test_fifty_workers_at_the_door_lose_no_update(run: Any) -> None:
     assert sorted(run.user["done"]) == list(range(WORKERS))
 
 
-def test_fifty_workers_at_the_engine_lose_no_update(engine: Any, chain: Any, cold: Callable[[], ExecutionBlobs]) -> None:
+def test_fifty_workers_at_the_engine_lose_no_update(
+    engine: Any, chain: Any, cold: Callable[[], ExecutionBlobs]
+) -> None:
     step = engine.init({"done": []}, document=chain({}, {}))
 
     def work(worker: int) -> None:

@@ -108,9 +108,7 @@ def test_a_corrupted_object_is_an_error_and_never_null(
         Bag.from_json(run.state, cold()).user["a"]
 
 
-def test_a_failed_read_of_a_segment_is_repeated_then_raised(
-    run: Any, backend: FaultyBackend, registry: Any
-) -> None:
+def test_a_failed_read_of_a_segment_is_repeated_then_raised(run: Any, backend: FaultyBackend, registry: Any) -> None:
     run.init({"a": 1}, segments=3)
     store = BlobStore(backend, retry=RetryPolicy(sleep=lambda _: None))
     fresh = StateDataManager(store, registry)

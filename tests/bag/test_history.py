@@ -87,9 +87,7 @@ def test_no_entry_is_lost_or_doubled(data: st.DataObject, tail: int, limit: int 
         recent = model[-25:]
         fresh = st.integers(len(model), len(model) + 30)
         batch = data.draw(st.lists(fresh | st.sampled_from(recent) if recent else fresh, max_size=40))
-        history = append_logs(
-            history, [{"n": number} for number in batch], blobs=place, tail=tail, tail_bytes=limit
-        )
+        history = append_logs(history, [{"n": number} for number in batch], blobs=place, tail=tail, tail_bytes=limit)
         # Numbers are given out in order, so that every new one counts from the model's end.
         model += [number for number in dict.fromkeys(batch) if number not in model]
         assert history.count == len(model)
@@ -99,7 +97,9 @@ def test_no_entry_is_lost_or_doubled(data: st.DataObject, tail: int, limit: int 
 
 
 @settings(deadline=None, max_examples=30)
-@given(batches=st.lists(st.lists(st.integers(0, 10_000), max_size=60, unique=True), max_size=6), tail=st.integers(0, 60))
+@given(
+    batches=st.lists(st.lists(st.integers(0, 10_000), max_size=60, unique=True), max_size=6), tail=st.integers(0, 60)
+)
 def test_a_stored_history_reads_as_it_was(batches: list[list[int]], tail: int, place: ExecutionBlobs) -> None:
     history = History()
     for batch in batches:

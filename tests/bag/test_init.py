@@ -119,9 +119,7 @@ def test_a_run_needs_a_name(manager: Any, chain: Any) -> None:
     assert answer["state_data"]["execution_id"] == "key"
 
 
-def test_two_executions_in_one_second_share_no_key(
-    store: BlobStore, registry: Any, clock: Any, chain: Any
-) -> None:
+def test_two_executions_in_one_second_share_no_key(store: BlobStore, registry: Any, clock: Any, chain: Any) -> None:
     moment = clock()
     manager = StateDataManager(store, registry, now=lambda: moment)
     document = chain({}, {})

@@ -1,5 +1,6 @@
 import json
 import random
+import uuid
 from typing import Any
 
 import pytest
@@ -26,11 +27,15 @@ from statebag.nodes import builtin_registry
 LAW = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 TEXTS = st.text(max_size=8) | st.sampled_from(["$ptr", "$lit", "f", "p", "n", "status", "ü🙂", "x" * 9_000])
-SCALARS = st.none() | st.booleans() | st.integers() | st.sampled_from([2**63, 2**64, -(2**200), 1.5, -0.0, 1e300]) | TEXTS
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.sampled_from([2**63, 2**64, -(2**200), 1.5, -0.0, 1e300]) | TEXTS
+)
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4), max_leaves=8
 )
-BULKY = st.builds(lambda size, text: (text + "x") * size, st.sampled_from([1, 1_023, 2_047, 2_048, 31_000]), st.just(""))
+BULKY = st.builds(
+    lambda size, text: (text + "x") * size, st.sampled_from([1, 1_023, 2_047, 2_048, 31_000]), st.just("")
+)
 STATES = st.dictionaries(TEXTS, VALUES | BULKY, max_size=12)
 
 
@@ -59,7 +64,9 @@ def test_a_sealed_state_reads_as_it_was(
     again = Bag.from_json(parse_json(data), blobs)
     assert canonical_bytes(again.user.whole()) == canonical_bytes(state)
     assert list(again.user.names()) == sorted(state)
-    assert {name: canonical_bytes(again.user[name]) for name in state} == {n: canonical_bytes(v) for n, v in state.items()}
+    assert {name: canonical_bytes(again.user[name]) for name in state} == {
+        n: canonical_bytes(v) for n, v in state.items()
+    }
     assert canonical_bytes(again.to_json()) == data
     assert canonical_bytes(offload(again, policy, blobs)[0].to_json()) == data
 
@@ -160,13 +167,13 @@ RESULTS = st.fixed_dictionaries(
 
 
 @settings(LAW, max_examples=25)
-@given(results=st.lists(RESULTS, min_size=1, max_size=4), run=st.uuids())
+@given(results=st.lists(RESULTS, min_size=1, max_size=4))
 def test_any_result_merged_twice_gives_one_version_and_one_answer(
-    results: list[dict[str, Any]], run: Any, store: BlobStore
+    results: list[dict[str, Any]], store: BlobStore
 ) -> None:
     manager = StateDataManager(store, builtin_registry())
     document = {"nodes": [{"id": "a", "type": "start"}], "edges": []}
-    event = {"action": "init", "execution_id": str(run), "input": {"workflow_config": document}}
+    event = {"action": "init", "execution_id": str(uuid.uuid4()), "input": {"workflow_config": document}}
     answer = manager.handle(event)
     assert manager.handle(event) == answer
     for count, result in enumerate(results, start=2):

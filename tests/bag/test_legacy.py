@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from statebag.bag import decompress
+from statebag.blobs import Pointer
 from statebag.errors import InputRefused, PointerCorrupt, StateBagError
 
 
@@ -65,7 +66,11 @@ def test_nothing_of_an_old_bag_is_lost(run: Any) -> None:
 def test_what_is_given_back_can_be_given_again(run: Any) -> None:
     bag = update(run, OLD)
     for index in range(3):
-        result = {"status": "CONTINUE", "state_delta": {"set": {f"new_{index}": index}}, "new_history_logs": [{"n": index}]}
+        result = {
+            "status": "CONTINUE",
+            "state_delta": {"set": {f"new_{index}": index}},
+            "new_history_logs": [{"n": index}],
+        }
         bag = update(run, bag, execution_result=result)
     kept = ("light_config", "workflow_config_s3_path", "state_s3_path", "partition_map", "my own field")
     assert {name: bag[name] for name in kept} == {name: OLD[name] for name in kept}
@@ -89,8 +94,6 @@ def test_a_large_old_state_moves_to_the_store_and_its_old_pointer_stays(run: Any
     bag = update(run, bag, execution_result={"status": "CONTINUE", "state_delta": {"set": {"one": 1}}})
     assert bag["carried"]["state_s3_path"] == OLD["state_s3_path"]
     blobs = run.store.execution("owner", "workflow", OLD["idempotency_key"])
-    from statebag.blobs import Pointer
-
     assert blobs.get(Pointer.from_json(bag["huge"])) == large["huge"]
     stored = blobs.get(Pointer.from_json(bag["current_state"]))["f"]
     assert stored == large["current_state"] | {"one": 1}

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from statebag.bag import BranchChange, UserFields, merge_states
-from statebag.blobs import ExecutionBlobs
+from statebag.blobs import ExecutionBlobs, Pointer
 from statebag.errors import StateBagError
 
 
@@ -35,7 +35,12 @@ BASE: dict[str, Any] = {"same": 1, "x_results": [0], "own": "base"}
         ([{"x_results": [0, 1]}, {"x_results": [0, 1]}], "error", {"x_results": [0, 1, 1]}, []),
         ([{"x_results": [0]}, {"x_results": [0, 2]}], "error", {"x_results": [0, 2]}, []),
         ([{"aggregated_x": [1]}, {"aggregated_x": [2]}], "error", {"aggregated_x": [1, 2]}, []),
-        ([{"x_results": [9]}, {"x_results": [0, 1]}], "last_wins", {"x_results": [0, 1]}, [("x_results", ["b0", "b1"], "b1")]),
+        (
+            [{"x_results": [9]}, {"x_results": [0, 1]}],
+            "last_wins",
+            {"x_results": [0, 1]},
+            [("x_results", ["b0", "b1"], "b1")],
+        ),
         ([{"x_items": "no list"}, {"x_items": [1]}], "last_wins", {"x_items": [1]}, [("x_items", ["b0", "b1"], "b1")]),
         ([{"mine": [1]}, {"mine": [2]}], "last_wins", {"mine": [2]}, [("mine", ["b0", "b1"], "b1")]),
     ],
@@ -90,7 +95,12 @@ def test_a_shared_list_of_six_branches_holds_six_elements(run: Any) -> None:
 def test_five_writers_of_one_counter_are_reported(run: Any) -> None:
     run.init({"counter": 0}, segments=5)
     results = [
-        {"branch_id": f"w{index}", "branch_index": index, "status": "COMPLETE", "final_state": {"counter": index + 1, f"flag_{index}": True}}
+        {
+            "branch_id": f"w{index}",
+            "branch_index": index,
+            "status": "COMPLETE",
+            "final_state": {"counter": index + 1, f"flag_{index}": True},
+        }
         for index in range(5)
     ]
     run.act("aggregate_branches", parallel_results=results)
@@ -101,11 +111,10 @@ def test_five_writers_of_one_counter_are_reported(run: Any) -> None:
 
 
 def test_many_conflicts_leave_a_sample_and_a_pointer_to_all(run: Any) -> None:
-    from statebag.blobs import Pointer
-
     run.init(segments=5)
     results = [
-        {"branch_index": index, "status": "COMPLETE", "final_state": {f"f{i:02}": index for i in range(30)}} for index in range(2)
+        {"branch_index": index, "status": "COMPLETE", "final_state": {f"f{i:02}": index for i in range(30)}}
+        for index in range(2)
     ]
     run.act("aggregate_branches", parallel_results=results)
     summary = run.answer["summary"]

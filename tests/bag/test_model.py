@@ -1,4 +1,5 @@
 import tempfile
+from pathlib import Path
 from typing import Any
 
 from hypothesis import settings
@@ -25,7 +26,7 @@ class EngineAgainstModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._folder = tempfile.TemporaryDirectory()
-        self._store = BlobStore(LocalBackend(__import__("pathlib").Path(self._folder.name)))
+        self._store = BlobStore(LocalBackend(Path(self._folder.name)))
         self._engine = BagEngine(self._store, builtin_registry())
         self._snapshots: dict[str, tuple[dict[str, Any], list[int], int, int]] = {}
         self._sent = 0
@@ -43,7 +44,12 @@ class EngineAgainstModel(RuleBasedStateMachine):
     def sync(self, changes: dict[str, Any], unset: set[str], following: int, logs: int) -> None:
         numbers = self._log(logs)
         delta = {"set": changes, "unset": sorted(unset)}
-        result = {"status": "CONTINUE", "next_segment_to_run": following, "state_delta": delta, "new_history_logs": numbers}
+        result = {
+            "status": "CONTINUE",
+            "next_segment_to_run": following,
+            "state_delta": delta,
+            "new_history_logs": numbers,
+        }
         self._act("sync", {"execution_result": result}, "CONTINUE")
         self._user = {name: value for name, value in (self._user | changes).items() if name not in unset}
         self._loops, self._segment = self._loops + 1, following
@@ -153,4 +159,4 @@ def _differs(one: Any, other: Any) -> bool:
 
 
 TestEngineAgainstModel = EngineAgainstModel.TestCase
-TestEngineAgainstModel.settings = settings(deadline=None, max_examples=25, stateful_step_count=20)
+TestEngineAgainstModel.settings = settings(deadline=None, max_examples=40, stateful_step_count=25)

@@ -108,7 +108,7 @@ def test_nulls_are_values_everywhere(run: Any) -> None:
 def test_what_is_no_bag_is_refused_with_its_faults(change: Callable[[Any], Any], named: str, run: Any) -> None:
     run.init({"a": 1})
     state = change(copy.deepcopy(run.state))
-    with pytest.raises(StateBagError, match="unchanged|Pass on") as refused:
+    with pytest.raises(StateBagError, match="Pass on") as refused:
         run.manager.handle({"action": "sync", "state_data": state, "execution_result": {"status": "COMPLETE"}})
     assert refused.value.code == "BAG_MALFORMED"
     assert named in refused.value.message

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from statebag.bag import NextAction, parse_status
+from statebag.errors import InputRefused, StateBagError
 
 BRANCHES = [{"branch_id": "x"}, {"branch_id": "y"}]
 SEGMENTS = [{"id": "i0", "nodes": []}, {"id": "i1", "nodes": []}]
@@ -129,19 +130,21 @@ def test_only_segments_that_ran_are_counted(run: Any) -> None:
 def test_an_async_failure_reaches_the_failure_path(run: Any) -> None:
     run.init(segments=3)
     run.sync("PAUSED_FOR_ASYNC_LLM", 0)
-    answer = run.act("merge_async", async_result={"status": "FAILED", "error_info": {"code": "LLM_FAILED", "message": "m"}})
+    answer = run.act(
+        "merge_async", async_result={"status": "FAILED", "error_info": {"code": "LLM_FAILED", "message": "m"}}
+    )
     assert answer["next_action"] == "FAILED"
     assert run.state["error"] == {"code": "LLM_FAILED", "message": "m"}
 
 
 def test_an_async_result_is_checked_and_merged_as_any_other(run: Any) -> None:
-    from statebag.errors import InputRefused
-
     run.init(segments=3)
     run.sync("PAUSED_FOR_ASYNC_LLM", 0)
     with pytest.raises(InputRefused):
         run.act("merge_async", async_result={"final_state": {}})
-    answer = run.act("merge_async", async_result={"status": "CONTINUE", "next_segment_to_run": 1, "final_state": {"a": 1}})
+    answer = run.act(
+        "merge_async", async_result={"status": "CONTINUE", "next_segment_to_run": 1, "final_state": {"a": 1}}
+    )
     assert (answer["next_action"], run.user, run.state["segment_to_run"]) == ("CONTINUE", {"a": 1}, 1)
 
 
@@ -151,8 +154,6 @@ def test_statuses_are_read_in_any_case() -> None:
 
 
 def test_an_action_that_does_not_exist_is_refused_with_those_that_do(run: Any) -> None:
-    from statebag.errors import StateBagError
-
     run.init()
     with pytest.raises(StateBagError, match="aggregate_branches, merge_callback") as refused:
         run.act("seal")

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from statebag.bag import STEP_FUNCTIONS, TEMPORAL, UserFields
+from statebag.bag import STEP_FUNCTIONS, TEMPORAL, Bag, UserFields
 from statebag.blobs import ExecutionBlobs, Pointer, is_pointer
 from statebag.canonical import canonical_bytes, size_of
 from statebag.errors import BagTooLarge
@@ -109,8 +109,6 @@ def test_large_values_come_back_byte_for_byte(kib: int, run: Any, cold: Callable
     value = {"rows": [{"id": index, "text": "ü" * 90, "none": None} for index in range(kib * 5)]}
     assert size_of(value) > kib * KIB
     run.init({"value": value})
-    from statebag.bag import Bag
-
     read = Bag.from_json(run.state, cold()).user["value"]
     assert canonical_bytes(read) == canonical_bytes(value)
 

@@ -1,3 +1,4 @@
+import copy
 from typing import Any
 
 import pytest
@@ -130,8 +131,6 @@ def test_internal_signals_of_a_result_never_become_fields(run: Any) -> None:
 
 
 def test_an_event_is_never_changed(run: Any) -> None:
-    import copy
-
     run.init({"a": {"b": [1]}})
     result = {"status": "CONTINUE", "next_segment_to_run": 1, "state_delta": {"set": {"x": {"y": [1]}}, "unset": ["a"]}}
     event = {"action": "sync", "state_data": run.state, "execution_result": result}
