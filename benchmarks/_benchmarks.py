@@ -38,19 +38,20 @@ class Report:
         }
 
 
-async def run_benchmarks(names: Sequence[str], size: Size | None = None) -> Report:
+async def run_benchmarks(names: Sequence[str], size: Size | None = None, *, stock_server: bool = False) -> Report:
     """Run some of :data:`BENCHMARKS` one after another on one server.
 
     Args:
         names: which.
         size: how much they do; the full size by default.
+        stock_server: leave the development server its limit of 20 reads of a queue a second.
 
     Raises:
         StateBagError: ``SERVER_UNREACHABLE``: no server could be started.
     """
     size = size or Size()
     figures: list[Figure] = []
-    async with open_rig() as rig:
+    async with open_rig(stock_server=stock_server) as rig:
         for name in names:
             figures += await BENCHMARKS[name](rig, size)
         return Report(figures=tuple(figures), size=size, environment=rig.environment)

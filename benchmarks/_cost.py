@@ -32,10 +32,10 @@ async def measure(
     workflow: str,
     argument: Any,
     *,
-    id: str,
+    id: str,  # noqa: A002
     task_queue: str,
     steps: int,
-    first: str | None,  # noqa: A002
+    first: str | None,
 ) -> Cost:
     """Run a workflow alone.
 

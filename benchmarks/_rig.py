@@ -58,14 +58,20 @@ class Rig:
 
 
 @asynccontextmanager
-async def open_rig() -> AsyncGenerator[Rig]:
-    """Start everything. The server keeps its data in memory, and so does the store where there is a file system for
-    that: what a disk adds is the disk's."""
+async def open_rig(*, stock_server: bool = False) -> AsyncGenerator[Rig]:
+    """Start everything.
+
+    The server keeps its data in memory, and so does the store where there is a file system for that: what a disk adds
+    is the disk's.
+
+    Args:
+        stock_server: leave the development server its limit of 20 reads of a queue a second.
+    """
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="statebag-bench-", dir=_memory_folder()))
         settings = Settings(store=Path(folder, "store").as_uri())
         plugin = StateBagPlugin(settings, sinks=())
-        server = await stack.enter_async_context(start_server(arguments=_UNTHROTTLED))
+        server = await stack.enter_async_context(start_server(arguments=() if stock_server else _UNTHROTTLED))
         bare = await _connect(server.address)
         meter = StoreMeter(plugin.store)
         client = await Client.connect(server.address, plugins=[plugin], interceptors=[meter])
@@ -81,6 +87,7 @@ async def open_rig() -> AsyncGenerator[Rig]:
             "python": platform.python_version(),
             "temporalio": temporalio.__version__,
             "server": system.server_version,
+            "stock_server": stock_server,
         }
         yield Rig(client=client, bare=bare, plugin=plugin, meter=meter, settings=settings, environment=environment)
 

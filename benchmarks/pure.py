@@ -64,7 +64,6 @@ async def _run(rig: Rig, segments: int, how: str, name: str) -> Cost:
     given: dict[str, Any] = {
         "ownerId": OWNER,
         "workflowId": WORKFLOW,
-        "idempotency_key": execution_id,
         "initial_state": {"topic": "pure"},
         "workflow_config": pure_document(segments),
     }

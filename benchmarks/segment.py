@@ -89,7 +89,6 @@ async def _run(rig: Rig, segments: int, state_bytes: int, name: str) -> Cost:
     given: dict[str, Any] = {
         "ownerId": OWNER,
         "workflowId": WORKFLOW,
-        "idempotency_key": execution_id,
         "MOCK_MODE": "true",
         "workflow_config_s3_path": document.to_json(),
         "initial_state_s3_path": state.to_json(),

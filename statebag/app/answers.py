@@ -25,6 +25,8 @@ from statebag.nodes.llm import example_of
 
 __all__ = ["choose_answer", "describe_pause", "send_answer"]
 
+_SHORTEST_TRY_SECONDS = 0.5
+_FIRST_TRY_SECONDS = 2.0
 _TRY_SECONDS = 10.0
 _PAUSE_SECONDS = 0.5
 _LATER = (
@@ -66,11 +68,10 @@ async def send_answer(
     deadline = time.monotonic() + wait_seconds
     told = False
     while True:
-        left = deadline - time.monotonic()
+        seconds = min(deadline - time.monotonic(), _TRY_SECONDS if told else _FIRST_TRY_SECONDS)
+        timeout = timedelta(seconds=max(_SHORTEST_TRY_SECONDS, seconds))
         try:
-            return await handle.execute_update(
-                "respond", dict(answer), id=update_id, rpc_timeout=timedelta(seconds=max(0.5, min(left, _TRY_SECONDS)))
-            )
+            return await handle.execute_update("respond", dict(answer), id=update_id, rpc_timeout=timeout)
         except WorkflowUpdateFailedError as refused:
             raise _refusal(describe_failure(refused.cause)) from refused
         except WorkflowUpdateRPCTimeoutOrCancelledError:

@@ -18,6 +18,10 @@ from statebag.errors import StateBagError
 
 __all__ = ["main", "make_worker", "serve"]
 
+STICKY_TIMEOUT = timedelta(seconds=3)
+"""After it, another worker takes over a run whose own worker does not: the wait after a crash, at the price of a replay
+when a worker was only busy."""
+
 _log = logging.getLogger("statebag.worker")
 
 
@@ -31,6 +35,7 @@ def make_worker(client: Client, settings: Settings) -> Worker:
         max_concurrent_workflow_tasks=settings.max_concurrent_workflow_tasks,
         max_cached_workflows=settings.max_cached_workflows,
         graceful_shutdown_timeout=timedelta(seconds=settings.graceful_shutdown_seconds),
+        sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
     )
 
 

@@ -40,7 +40,7 @@ def test_a_decision_given_while_the_worker_is_dead_is_not_lost(
     assert (taken.status, taken.body["decision"]) == (0, "APPROVED")
     ended = shared.run("run", "d.json", "--json", "--id", name)
     recorded = ended.body["final_state"]["last_hitp_response"]
-    assert (ended.status, recorded["response"], recorded["responder"]) == (0, {"by": "ann"}, "ann")
+    assert (ended.status, recorded["value"], recorded["responder"]) == (0, {"by": "ann"}, "ann")
     assert ended.body["pauses"] == 1
     late = shared.run("respond", name, "--response", "{}", "--json")
     assert (late.status, late.body["error"]["code"]) == (2, "PAUSE_UNKNOWN")

@@ -228,3 +228,31 @@ def test_a_join_then_a_pause(run: Any) -> None:
     run.sync("PAUSED_FOR_HITP", 3)
     assert run.answer["next_action"] == "PAUSED_FOR_HITP"
     assert run.user == {"data_1": 0, "data_2": 1}
+
+
+def test_what_happened_before_a_fork_is_not_told_again_by_each_branch(run: Any) -> None:
+    run.init(segments=4)
+    before = [{"n": index} for index in range(200)]
+    for start in range(0, 200, 40):
+        run.sync("CONTINUE", 1, new_history_logs=before[start : start + 40])
+    run.sync("PARALLEL_GROUP", branches=[{"branch_id": "b0"}, {"branch_id": "b1"}])
+    results: list[dict[str, Any]] = []
+    for index in range(2):
+        branch = BranchRun(run, f"b{index}", 1)
+        branch.sync("COMPLETE", new_history_logs=[{"branch": index}])
+        results.append({"branch_index": index, "status": "COMPLETE", "state_data": branch.state["state_data"]})
+    run.act("aggregate_branches", parallel_results=results)
+    history = list(read_all(run.bag.kernel.state_history, run.blobs))
+    assert history == [*before, {"branch": 0}, {"branch": 1}]
+
+
+def test_a_fork_at_the_end_of_the_chain_does_not_run_into_what_only_a_pause_leads_to(run: Any, chain: Any) -> None:
+    document = chain({}, {}, pauses={1: {"on_reject": "aside"}})
+    document["nodes"].append({"id": "aside", "type": "web"})
+    run.init(document=document)
+    run.sync("PAUSED_FOR_HITP", 1)
+    run.act("merge_callback", callback_result={"decision": "APPROVED"})
+    run.sync("PARALLEL_GROUP", branches=[{"branch_id": "b"}])
+    run.act("aggregate_branches", parallel_results=[{"branch_id": "b", "status": "COMPLETE"}])
+    assert run.state["total_segments"] == 3
+    assert run.answer["next_action"] == "COMPLETE"

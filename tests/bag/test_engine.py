@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from statebag.bag import BagEngine, Place, Step, read_all
-from statebag.blobs import BlobStore
+from statebag.blobs import BlobStore, Pointer
+from statebag.canonical import size_of
 from statebag.errors import BagConflict, StateBagError, StoreUnavailable
 
 Chain = Callable[..., dict[str, Any]]
@@ -209,3 +210,14 @@ def test_one_worker_runs_many_executions_at_once(engine: Any, chain: Chain) -> N
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(one, range(24)))
     assert found == [{"a": index, "b": index, "c": 1} for index in range(24)]
+
+
+def test_a_long_error_does_not_make_the_history_long(engine: Any, chain: Chain) -> None:
+    engine.init(document=chain({"fail": "🙂" * 100_000}, {}))
+    step = engine.execute()
+    assert step.error is not None
+    assert size_of(step.to_json()) < 8_000
+    blobs = engine.engine.store.execution("owner", "workflow", "run")
+    assert blobs.get(Pointer.from_json(step.error["stored"]))["message"] == "node n0 (web): " + "🙂" * 100_000
+    engine.act("create_snapshot")
+    assert engine.bag.kernel.error == step.error

@@ -73,16 +73,16 @@ def test_times_are_compared_in_the_same_run(figures: dict[str, Figure]) -> None:
 
 
 def test_the_command_prints_one_object(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[list[str]] = []
+    asked: list[tuple[list[str], bool]] = []
 
-    async def measured(names: list[str]) -> Report:
-        asked.append(names)
+    async def measured(names: list[str], *, stock_server: bool) -> Report:
+        asked.append((names, stock_server))
         return report
 
     monkeypatch.setattr(command, "run_benchmarks", measured)
     result = CliRunner().invoke(command.bench, ["pure", "--json"])
     body: dict[str, Any] = json.loads(result.stdout)
-    assert asked == [["pure"]]
+    assert asked == [(["pure"], False)]
     assert [set(figure) for figure in body["figures"]] == [
         {"name", "value", "unit", "compared_with", "ratio"} for _ in report.figures
     ]
