@@ -18,7 +18,9 @@ def differs(path: str, wanted: Any, found: Any) -> list[str]:
         ok = isinstance(found, TYPES[wanted["$type"]]) and found not in ("", [], {})
         return [] if ok else [f"{path}: {found!r} is no non-empty {wanted['$type']}"]
     if isinstance(wanted, dict) and "$len" in wanted:
-        return [] if isinstance(found, list) and len(found) == wanted["$len"] else [f"{path}: not {wanted['$len']} long"]
+        return (
+            [] if isinstance(found, list) and len(found) == wanted["$len"] else [f"{path}: not {wanted['$len']} long"]
+        )
     if isinstance(wanted, dict) and "$contains" in wanted:
         return [] if isinstance(found, str) and wanted["$contains"] in found else [f"{path}: {found!r}"]
     if isinstance(wanted, dict) and isinstance(found, dict):

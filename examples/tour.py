@@ -95,7 +95,9 @@ async def write_letters(client: Client, environment: dict[str, str], log: Path, 
     wanted = [f"Dear guest {number}, we open in May." for number in range(1, LETTERS + 1)]
     if letters != wanted:
         raise SystemExit(f"letters are missing or doubled: {letters}")
-    say(f"  {result['status']}: all {LETTERS} letters, each once, {time.monotonic() - started:.0f} s after the restart.")
+    say(
+        f"  {result['status']}: all {LETTERS} letters, each once, {time.monotonic() - started:.0f} s after the restart."
+    )
 
 
 def read_state(client: Client, result: dict[str, Any]) -> dict[str, Any]:

@@ -60,7 +60,7 @@ CODES: Mapping[str, str] = {
     # The bag and its store.
     "UNSERIALISABLE_FIELD": "A value is not JSON (NaN, bytes, a set, a key that is no text). Convert it first.",
     "BAG_TOO_LARGE": "The bag can't be brought under its limit by offloading. Make the fields named smaller.",
-    "BAG_NEAR_LIMIT": "The bag is close to the size at which it is refused. Make the fields named smaller.",
+    "BAG_NEAR_LIMIT": "The bag is close to the size at which it is refused. Keep less in it, or in fewer, larger fields.",
     "BAG_MALFORMED": "The state data is not a bag of a known schema version.",
     "BAG_VERSION_CONFLICT": "Another action has already been applied to this version of the bag. Reload and retry.",
     "ACTION_UNKNOWN": "The state data manager has no such action.",

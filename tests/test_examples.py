@@ -15,7 +15,15 @@ EXAMPLES = ROOT / "examples"
 
 
 def run_example(name: str, given: Path, *options: str) -> tuple[int, dict[str, Any]]:
-    command = [Path(sys.executable).parent / "statebag", "run", EXAMPLES / name, "--input", f"@{given}", "--mock", "--json"]
+    command = [
+        Path(sys.executable).parent / "statebag",
+        "run",
+        EXAMPLES / name,
+        "--input",
+        f"@{given}",
+        "--mock",
+        "--json",
+    ]
     ran = subprocess.run([*command, *options], capture_output=True, text=True, timeout=100, check=False, cwd=ROOT)
     return ran.returncode, json.loads(ran.stdout)
 

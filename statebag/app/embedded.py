@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ctypes
 import os
 import shutil
@@ -18,12 +17,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from temporalio.service import ConnectConfig, ServiceClient
+
 from statebag.errors import StateBagError
 
 __all__ = ["DevServer", "find_temporal", "is_free", "start_server"]
 
 HOST = "127.0.0.1"
 _READY_SECONDS = 30.0
+_LOOK_AGAIN_SECONDS = 0.02
 _STOP_SECONDS = 10.0
 _PR_SET_PDEATHSIG = 1
 
@@ -84,7 +86,7 @@ async def start_server(
         port: Where it listens; a free port where it is None.
         namespace: One that it makes besides ``default``.
         arguments: Further ones of ``temporal server start-dev``.
-        log: Where its own output goes.
+        log: Where its errors go.
         lasting: Whether it has a file to close; otherwise it is killed, which takes a second less.
 
     Raises:
@@ -95,7 +97,7 @@ async def start_server(
     process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own command line; returns once the child has started
         [*command, "--namespace", namespace, *arguments],
         stdin=subprocess.DEVNULL,
-        stdout=log,
+        stdout=subprocess.DEVNULL,
         stderr=log,
         start_new_session=True,
         preexec_fn=_end_with_parent(),  # noqa: PLW1509 - calls one function of libc that is loaded before
@@ -109,17 +111,18 @@ async def start_server(
 
 async def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + _READY_SECONDS
+    config = ConnectConfig(target_host=f"{HOST}:{port}")
     while time.monotonic() < deadline:
         if process.poll() is not None:
             text = f"the development server ended at once with status {process.returncode}: `{_shown(process)}`"
             raise StateBagError(text, code="SERVER_UNREACHABLE")
-        with contextlib.suppress(OSError):
-            _, writer = await asyncio.open_connection(HOST, port)
-            writer.close()
-            await writer.wait_closed()
+        try:
+            await ServiceClient.connect(config)
+        except RuntimeError:
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        else:
             return
-        await asyncio.sleep(0.02)
-    text = f"the development server does not listen after {_READY_SECONDS:.0f} s: `{_shown(process)}`"
+    text = f"the development server does not answer after {_READY_SECONDS:.0f} s: `{_shown(process)}`"
     raise StateBagError(text, code="SERVER_UNREACHABLE")
 
 

@@ -12,7 +12,7 @@ from statebag.bag._merge_states import BranchChange, MergedStates, merge_states
 from statebag.bag._normalise import reserved_warnings
 from statebag.bag._result import Delta, Status
 from statebag.bag._results import BranchResult, read_results
-from statebag.blobs import ExecutionBlobs
+from statebag.blobs import ExecutionBlobs, Pointer
 from statebag.canonical import size_of
 from statebag.config import drop_reserved
 from statebag.errors import InputRefused, Problem
@@ -65,12 +65,7 @@ def normalise_aggregate(bag: Bag, results: Any, policy: Mapping[str, Any], blobs
         "convergence_segment": None,
     }
     if bad:
-        failures = [item.line() for item in bad]
-        kernel["failed_segments"] = {
-            "count": len(failures),
-            "sample": _sample(failures, FAILED_SAMPLE),
-            "all": blobs.put(failures, kind="failed").to_json(),
-        }
+        kernel["failed_segments"] = _add_failures(bag.kernel.failed_segments, [item.line() for item in bad], blobs)
     return Delta(
         status=Status.PAUSED_FOR_HITP if paused and not violated else None,
         kernel=kernel,
@@ -103,6 +98,16 @@ def _summarise(
         summary["all_conflicts"] = blobs.put(list(merged.conflicts), kind="conflicts").to_json()
     tokens = _sum_tokens(items, base)
     return summary | ({"tokens": tokens} if tokens else {})
+
+
+def _add_failures(
+    earlier: Mapping[str, Any] | None, lines: Sequence[Mapping[str, Any]], blobs: ExecutionBlobs
+) -> dict[str, Any]:
+    """All failures of the run: new ones join the stored list, never its sample."""
+    stored = blobs.get(Pointer.from_json(earlier["all"])) if earlier else []
+    failures = [*stored, *lines]
+    pointer = blobs.put(failures, kind="failed")
+    return {"count": len(failures), "sample": _sample(failures, FAILED_SAMPLE), "all": pointer.to_json()}
 
 
 def _sample(entries: Sequence[Any], count: int) -> list[Any]:

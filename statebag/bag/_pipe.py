@@ -21,7 +21,7 @@ from statebag.bag._offload import OffloadPolicy, offload
 from statebag.bag._result import Delta
 from statebag.bag._snapshot import restore, take_snapshot
 from statebag.blobs import ExecutionBlobs
-from statebag.errors import Problem, StateBagError
+from statebag.errors import OffloadFailed, Problem, StateBagError
 
 __all__ = ["ACTIONS", "Outcome", "Surroundings", "apply", "finish", "unknown_action"]
 
@@ -72,9 +72,7 @@ def apply(action: str, bag: Bag, payload: Mapping[str, Any], around: Surrounding
         StateBagError: as the action's own part says; ``ACTION_UNKNOWN``.
     """
     if action == "create_snapshot":
-        taken, snapshot_id, pointer = take_snapshot(bag, payload.get("snapshot_type"), around.policy, around.blobs)
-        extra = {"snapshot_id": snapshot_id, "snapshot_s3_path": pointer.to_json()}
-        return replace(finish(action, taken, Delta(), around), extra=extra)
+        return _take_snapshot(bag, payload, around)
     if action == "restore_snapshot":
         snapshot_id = payload.get("snapshot_id")
         restored = restore(bag, snapshot_id, around.blobs)
@@ -111,6 +109,20 @@ def finish(action: str, bag: Bag, delta: Delta, around: Surroundings) -> Outcome
 def unknown_action(action: Any) -> StateBagError:
     """The error for an action that does not exist."""
     return StateBagError(f"action {action!r}: does not exist. Use one of {', '.join(ACTIONS)}.", code="ACTION_UNKNOWN")
+
+
+def _take_snapshot(bag: Bag, payload: Mapping[str, Any], around: Surroundings) -> Outcome:
+    try:
+        taken, snapshot_id, pointer = take_snapshot(bag, payload.get("snapshot_type"), around.policy, around.blobs)
+    except OffloadFailed as failure:
+        if payload.get("best_effort") is not True:
+            raise
+        outcome = finish("create_snapshot", bag, Delta(), around)
+        warning = Problem(path="$.snapshot_id", code=failure.code, message=f"no snapshot was taken: {failure.message}")
+        extra: dict[str, Any] = {"snapshot_id": None, "snapshot_s3_path": None}
+        return replace(outcome, extra=extra, warnings=(*outcome.warnings, warning))
+    extra = {"snapshot_id": snapshot_id, "snapshot_s3_path": pointer.to_json()}
+    return replace(finish("create_snapshot", taken, Delta(), around), extra=extra)
 
 
 _UNJOINED = TERMINAL_FAILURES | {NextAction.PAUSED_FOR_HITP}

@@ -25,7 +25,7 @@ async def start(client: Client, **options: timedelta) -> WorkflowHandle[object, 
 
 async def test_a_run_that_somebody_terminates_has_failed_and_gives_the_reason(client: Client) -> None:
     handle = await start(client)
-    await handle.terminate("maintenance")
+    await handle.terminate(reason="maintenance")
     assert await ending(handle) == ("FAILED", {"code": "RUN_FAILED", "message": "the run was terminated: maintenance"})
 
 

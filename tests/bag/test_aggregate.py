@@ -275,3 +275,13 @@ def test_a_branch_can_t_write_reserved_keys(run: Any) -> None:
     assert run.user == {"base": 0, "mine": 1}
     assert (run.state["segment_to_run"], run.state["loop_counter"]) == (0, 0)
     assert [warning["code"] for warning in run.answer["warnings"]] == ["RESERVED_KEY"] * 2
+
+
+def test_failures_of_a_later_map_join_those_of_an_earlier_one(run: Any) -> None:
+    aggregate(run, [ok(0), *(failed(index) for index in range(1, 5))], "tolerate:100")
+    aggregate(run, [ok(0)], "tolerate:100")
+    aggregate(run, [ok(0), *(failed(index) for index in range(11, 15))], "tolerate:100")
+    failures = run.state["failed_segments"]
+    assert (failures["count"], len(failures["sample"])) == (8, FAILED_SAMPLE)
+    everything = run.blobs.get(Pointer.from_json(failures["all"]))
+    assert [line["branch_index"] for line in everything] == [1, 2, 3, 4, 11, 12, 13, 14]

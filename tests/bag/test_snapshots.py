@@ -4,7 +4,7 @@ import pytest
 
 from statebag.bag import read_all
 from statebag.blobs import Pointer
-from statebag.errors import InputRefused, StateBagError
+from statebag.errors import InputRefused, OffloadFailed, StateBagError
 
 
 def test_a_snapshot_is_the_whole_bag_and_restoring_gives_a_copy_with_a_new_version(run: Any) -> None:
@@ -78,3 +78,16 @@ def test_an_engine_takes_and_restores_them_too(engine: Any, chain: Any) -> None:
     assert (step.version, step.segment_to_run, step.loop_counter, engine.user) == (5, 1, 1, {"a": 2})
     engine.execute()
     assert engine.user == {"a": 3}
+
+
+def test_only_a_snapshot_that_is_not_needed_may_fail(run: Any, backend: Any) -> None:
+    run.init({"a": 1})
+    backend.fail_next_writes(3)
+    with pytest.raises(OffloadFailed):
+        run.act("create_snapshot")
+    backend.fail_next_writes(3)
+    answer = run.act("create_snapshot", best_effort=True)
+    assert (answer["snapshot_id"], answer["snapshot_s3_path"]) == (None, None)
+    assert [warning["code"] for warning in answer["warnings"]] == ["OFFLOAD_FAILED"]
+    assert run.state["bag_version"] == 2
+    assert "snapshots" not in run.state

@@ -71,7 +71,11 @@ class Site:
     async def worker(self) -> AsyncIterator[subprocess.Popen[bytes]]:
         """``python worker.py``, ready to work; ended gently if it still runs at the end."""
         process = subprocess.Popen(
-            [sys.executable, "worker.py"], cwd=ROOT, env=self.environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+            [sys.executable, "worker.py"],
+            cwd=ROOT,
+            env=self.environment,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
         )
         assert process.stderr is not None
         try:

@@ -34,5 +34,7 @@ def test_an_action_leads_to_one_state_and_an_unknown_one_to_failure(action: str,
 
 
 def test_every_function_gives_up_at_some_time_or_is_bounded_by_its_tries_or_its_run() -> None:
-    unbounded = {name for name, facts in FUNCTIONS.items() if facts.give_up_seconds is None and facts.retry.retries is None}
+    unbounded = {
+        name for name, facts in FUNCTIONS.items() if facts.give_up_seconds is None and facts.retry.retries is None
+    }
     assert unbounded == {"execute_segment"}

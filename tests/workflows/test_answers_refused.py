@@ -71,7 +71,11 @@ async def test_an_update_without_any_answer_is_refused_too(rig: Rig, waiting: Wo
 
 async def test_all_that_is_wrong_is_named(rig: Rig, waiting: WorkflowHandle[Any, Any]) -> None:
     refusal = await rig.refusal(waiting, {"decision": "MAYBE", "responder": 1, "response": {}})
-    assert [problem["path"] for problem in refusal.details[0]["problems"]] == ["$.decision", "$.responder", "$.response"]
+    assert [problem["path"] for problem in refusal.details[0]["problems"]] == [
+        "$.decision",
+        "$.responder",
+        "$.response",
+    ]
 
 
 async def test_an_option_that_was_not_offered_is_refused(rig: Rig) -> None:
@@ -88,7 +92,9 @@ async def test_an_option_that_was_not_offered_is_refused(rig: Rig) -> None:
 
 async def test_a_second_answer_is_refused(rig: Rig) -> None:
     """Also while the run goes on, and is not waiting: the node behind the pause gives the second answer."""
-    document = chain(sets("a", x=1), probe("b", "second-answer"), sets("c", z=1), edges=[asks("a", "b"), asks("b", "c")])
+    document = chain(
+        sets("a", x=1), probe("b", "second-answer"), sets("c", z=1), edges=[asks("a", "b"), asks("b", "c")]
+    )
     refusals: list[ApplicationError] = []
     entered, go_on = rig.gate("second-answer")
     handle = await rig.start(document)

@@ -22,9 +22,7 @@ async def skipping(time_skipping_binary: Path) -> AsyncIterator[WorkflowEnvironm
 
 
 @pytest.fixture(scope="module")
-async def skipping_rig(
-    skipping: WorkflowEnvironment, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Rig]:
+async def skipping_rig(skipping: WorkflowEnvironment, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
     address = skipping.client.service_client.config.target_host
     async with start_rig(address, tmp_path_factory.mktemp("store")) as rig:
         yield rig

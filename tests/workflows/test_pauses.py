@@ -18,7 +18,9 @@ def review(**metadata: object) -> dict[str, object]:
 
 
 async def test_the_run_waits_and_shows_what_it_asks(rig: Rig) -> None:
-    handle = await rig.start(review(prompt="Go on?", options=["yes", "no"], timeout_seconds=3600, schema={"type": "string"}))
+    handle = await rig.start(
+        review(prompt="Go on?", options=["yes", "no"], timeout_seconds=3600, schema={"type": "string"})
+    )
     pause = await rig.pause(handle)
     opened, expires = (datetime.fromisoformat(pause.pop(name)) for name in ("opened_at", "expires_at"))
     assert expires - opened == timedelta(hours=1)

@@ -90,6 +90,8 @@ async def test_what_runs_shows_in_progress_and_as_the_summary_of_its_step(rig: R
     handle = await rig.start(document, workflow_name="unused")
     await handle.result()
     assert seen == [{}]
-    (scheduled,) = [e for e in await events_of(handle, "ACTIVITY_TASK_SCHEDULED") if e.user_metadata.HasField("summary")]
+    (scheduled,) = [
+        e for e in await events_of(handle, "ACTIVITY_TASK_SCHEDULED") if e.user_metadata.HasField("summary")
+    ]
     assert scheduled.user_metadata.summary.data == b'"Ask the archive"'
     assert scheduled.activity_task_scheduled_event_attributes.activity_type.name == "execute_segment"

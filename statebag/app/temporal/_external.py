@@ -36,9 +36,7 @@ class StoreDriver(StorageDriver):
         """Name under which claims find this driver again."""
         return "statebag"
 
-    async def store(
-        self, context: StorageDriverStoreContext, payloads: Sequence[Payload]
-    ) -> list[StorageDriverClaim]:
+    async def store(self, context: StorageDriverStoreContext, payloads: Sequence[Payload]) -> list[StorageDriverClaim]:
         """Store the payloads and claim them."""
         target = context.target
         namespace = target.namespace if target is not None else ""
