@@ -25,10 +25,16 @@ class ClaimActivities:
     async def verify_claim(self, task: Mapping[str, Any]) -> dict[str, Any]:
         """``{"holder", "input_hash", "status", "output"?}`` of the claim ``task["claim_id"]``.
 
-        ``status`` is RUNNING, SUCCEEDED, or FREE: the holder has ended without success, and its claim is gone.
+        ``status`` is RUNNING, SUCCEEDED, or FREE: the holder has ended without success, and its claim is gone. Where
+        the server has forgotten the claim meanwhile, FREE is all there is to say.
         """
         client = activity.client()
-        claim = await client.get_workflow_handle(task["claim_id"]).describe()
+        try:
+            claim = await client.get_workflow_handle(task["claim_id"]).describe()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return {"status": "FREE"}
         memo = await claim.memo()
         found = {"holder": memo["holder"], "input_hash": memo["input_hash"]}
         status, output = await _look(client, memo["holder"], memo["holder_run"])

@@ -67,12 +67,14 @@ class StateActivities:
     @activity.defn(name="hydrate_segment")
     async def hydrate_segment(self, task: Task) -> dict[str, Any]:
         """The configuration of a segment."""
-        return await self._call(lambda: self._engine.hydrate("hydrate_segment", place_of(task), task))
+        place = place_of(task)
+        return await self._call(lambda: self._engine.hydrate("hydrate_segment", place, task))
 
     @activity.defn(name="hydrate_branch")
     async def hydrate_branch(self, task: Task) -> dict[str, Any]:
         """The configuration of a branch."""
-        return await self._call(lambda: self._engine.hydrate("hydrate_branch", place_of(task), task))
+        place = place_of(task)
+        return await self._call(lambda: self._engine.hydrate("hydrate_branch", place, task))
 
     @activity.defn(name="decompress")
     async def decompress(self, task: Task) -> Any:

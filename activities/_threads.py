@@ -79,17 +79,19 @@ async def sign_of_life() -> AsyncGenerator[Callable[[object], None]]:
         return
     allowed = info.heartbeat_timeout
     every = min(HEARTBEAT_EVERY_SECONDS, allowed.total_seconds() / 3) if allowed else HEARTBEAT_EVERY_SECONDS
-    beating = asyncio.create_task(_beat(every))
+    beating: asyncio.TimerHandle | None = None
+
+    def beat() -> None:
+        # The start is a sign of life already, and each beat is a call of the server: none before its time.
+        nonlocal beating
+        if beating is not None:
+            activity.heartbeat()
+        beating = loop.call_later(every, beat)
+
+    beat()
     try:
         yield beat_from_thread
     finally:
         over.set()
-        beating.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await beating
-
-
-async def _beat(every_seconds: float) -> None:
-    while True:
-        activity.heartbeat()
-        await asyncio.sleep(every_seconds)
+        if beating is not None:
+            beating.cancel()

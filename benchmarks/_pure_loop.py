@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
 __all__ = ["PureLoop"]
 
 
-@workflow.defn
+@workflow.defn(sandboxed=False)
 class PureLoop:
     """Runs the segments of a bag in order and asks nobody, whatever stands between them."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import platform
 import tempfile
@@ -29,17 +28,6 @@ __all__ = ["BARE_QUEUE", "PURE_QUEUE", "Rig", "open_rig"]
 
 BARE_QUEUE = "bench-bare"
 PURE_QUEUE = "bench-pure"
-
-_TRIES = 100
-"""To reach the server, a tenth of a second apart."""
-
-_UNTHROTTLED = tuple(
-    argument
-    for queue in ("transfer", "timer", "visibility")
-    for argument in ("--dynamic-config-value", f"history.{queue}ProcessorMaxPollRPS=10000")
-)
-"""A shard reads its queues of tasks 20 times a second at most. A development server has one shard, so that a lone run
-would wait 50 ms for each task, which hides what anything else costs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +59,8 @@ async def open_rig(*, stock_server: bool = False) -> AsyncGenerator[Rig]:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="statebag-bench-", dir=_memory_folder()))
         settings = Settings(store=Path(folder, "store").as_uri())
         plugin = StateBagPlugin(settings, sinks=())
-        server = await stack.enter_async_context(start_server(arguments=() if stock_server else _UNTHROTTLED))
-        bare = await _connect(server.address)
+        server = await stack.enter_async_context(start_server(responsive=not stock_server))
+        bare = await Client.connect(server.address)
         meter = StoreMeter(plugin.store)
         client = await Client.connect(server.address, plugins=[plugin], interceptors=[meter])
         await stack.enter_async_context(make_worker(client, settings))
@@ -90,16 +78,6 @@ async def open_rig(*, stock_server: bool = False) -> AsyncGenerator[Rig]:
             "stock_server": stock_server,
         }
         yield Rig(client=client, bare=bare, plugin=plugin, meter=meter, settings=settings, environment=environment)
-
-
-async def _connect(address: str) -> Client:
-    """The port is open some moments before the server serves."""
-    for _ in range(_TRIES):
-        try:
-            return await Client.connect(address)
-        except RuntimeError:
-            await asyncio.sleep(0.1)
-    return await Client.connect(address)
 
 
 def _memory_folder() -> str | None:

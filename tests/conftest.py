@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from temporalio.testing import WorkflowEnvironment
+
+from statebag.app.embedded import find_temporal, start_server
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 
@@ -27,7 +28,6 @@ def time_skipping_binary() -> Path:
 @pytest.fixture(scope="session")
 async def dev_server(temporal_binary: Path) -> AsyncIterator[str]:
     """Address of a development server that lives as long as the session. Use ids of your own."""
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(temporal_binary), dev_server_log_level="error"
-    ) as environment:
-        yield environment.client.service_client.config.target_host
+    assert temporal_binary == find_temporal()
+    async with start_server() as server:
+        yield server.address

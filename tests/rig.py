@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import secrets
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -218,7 +219,7 @@ def local_store(folder: Path) -> BlobStore:
 def chain(*nodes: Mapping[str, Any], edges: Sequence[Mapping[str, Any]] = (), **more: Any) -> Document:
     """A document whose nodes follow one another; ``edges`` take the place of those between the same nodes."""
     given = {(edge["source"], edge["target"]): edge for edge in edges}
-    plain = [{"source": a["id"], "target": b["id"]} for a, b in zip(nodes, nodes[1:], strict=False)]
+    plain = [{"source": a["id"], "target": b["id"]} for a, b in itertools.pairwise(nodes)]
     return {
         "nodes": list(nodes),
         "edges": [given.get((edge["source"], edge["target"]), edge) for edge in plain],

@@ -69,7 +69,7 @@ def shell(tmp_path: Path) -> Iterator[Any]:
         return done.stdout
 
     run.environment = environment  # type: ignore[attr-defined]
-    yield run
+    return run
 
 
 def test_three_terminals(shell: Any, tmp_path: Path) -> None:

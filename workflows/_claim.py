@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 __all__ = ["IdempotencyClaim"]
 
 
-@workflow.defn(name="IdempotencyClaim")
+@workflow.defn(name="IdempotencyClaim", sandboxed=False)
 class IdempotencyClaim:
     """Lives as long as its holder runs. Its workflow id is the key, so the server lets only one exist.
 
@@ -29,6 +29,15 @@ class IdempotencyClaim:
         return {"holder": holder, "status": "SUCCEEDED"}
 
     @workflow.signal(name="release")
-    def release(self, outcome: str) -> None:
-        """The holder has ended: SUCCEEDED, or anything else for without success."""
-        self._outcome = outcome
+    def release(self, outcome: str, holder_run: str | None = None) -> None:
+        """The holder has ended: SUCCEEDED, or anything else for without success.
+
+        Args:
+            outcome: How it ended.
+            holder_run: Id of the first run of the holder's chain. A run that was reset ends once more, and by then
+                the key may be another one's; only a release that names nobody is for whoever holds it.
+        """
+        if holder_run in (None, workflow.memo_value("holder_run", None)):
+            self._outcome = outcome
+        else:
+            workflow.logger.warning("run %s has no claim on this key: its release is ignored", holder_run)

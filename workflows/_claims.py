@@ -71,7 +71,7 @@ class Claim:
         The run's end is settled by now: a cancellation that comes meanwhile is too late.
         """
         handle = workflow.get_external_workflow_handle(self.claim_id)
-        signal = asyncio.create_task(handle.signal("release", status))
+        signal = asyncio.create_task(handle.signal("release", args=[status, self.holder_run]))
         try:
             await asyncio.shield(signal)
         except asyncio.CancelledError:

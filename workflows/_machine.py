@@ -11,6 +11,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
+    FailureError,
     is_cancelled_exception,
 )
 from temporalio.exceptions import (
@@ -47,7 +48,11 @@ class Machine:
     async def call_local(
         self, function: str, activity: str, task: Mapping[str, Any], *, how: Mapping[str, Any] | None = None
     ) -> Any:
-        """Call a quick function in the worker itself: one event of history, no round trip."""
+        """Call a quick function in the worker itself: one event of history, no round trip.
+
+        Raises:
+            FailureError: The function's own failure may come bare, without an ``ActivityError`` around it.
+        """
         facts, how = FUNCTIONS[function], how or {}
         retry = how.get("retry") or {}
         return await workflow.execute_local_activity(
@@ -92,10 +97,11 @@ class Machine:
         }
         try:
             await self.call_local("publish_event", "publish_event", event)
-        except ActivityError as failure:
+        except FailureError as failure:
             if is_cancelled_exception(failure):
                 raise
-            workflow.logger.warning("event %s could not be delivered: %s", event_type, failure.cause)
+            text = failure_of(failure)["message"]
+            workflow.logger.warning("event %s could not be delivered: %s", event_type, text)
 
 
 def failure_of(error: BaseException) -> dict[str, Any]:

@@ -27,7 +27,7 @@ _CONTINUED = "$continued"
 """Member of the input of a run that goes on with an earlier one's history."""
 
 
-@workflow.defn(name="WorkflowOrchestrator")
+@workflow.defn(name="WorkflowOrchestrator", sandboxed=False)
 class WorkflowOrchestrator(Segments):
     """Runs a workflow document durably.
 

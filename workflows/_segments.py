@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
 
 from workflows._endings import Endings
 from workflows._machine import failure_of
@@ -38,7 +38,7 @@ class Segments(Endings):
                 body = await self.call("execute_segment", "execute_segment", task, how=step.next)
             else:
                 body = await self.call_local("state_data_manager", "execute_segment", task, how=_quick(step.next))
-        except ActivityError as failure:
+        except FailureError as failure:
             if is_cancelled_exception(failure):
                 raise
             await self._fail(failure_of(failure))
@@ -104,7 +104,7 @@ class Segments(Endings):
         task = self._task(**payload, result_id=result_id)
         try:
             self._take(await self.call_local("state_data_manager", action, task, how={"label": action}))
-        except ActivityError as failure:
+        except FailureError as failure:
             if is_cancelled_exception(failure):
                 raise
             await self._fail(failure_of(failure))

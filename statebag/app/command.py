@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 from temporalio.client import Client
 
 from statebag.app.answers import send_answer
 from statebag.app.attend import person
+from statebag.app.bench import bench
 from statebag.app.connect import connect
 from statebag.app.dev import dev as serve_dev
 from statebag.app.inputs import read_request, read_response
@@ -37,10 +39,9 @@ from statebag.config import check_answer
 from statebag.errors import StateBagError
 from statebag.nodes import load_registry
 
-__all__ = ["cli", "main"]
+__all__ = ["cli", "main", "run_command"]
 
 T = TypeVar("T")
-F = TypeVar("F", bound=Callable[..., Any])
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, nothing else.")
 
@@ -197,6 +198,9 @@ def respond(
     return 0
 
 
+cli.add_command(bench)
+
+
 def _with_client(work: Callable[[Client, StateBagPlugin], Coroutine[Any, Any, T]]) -> T:
     """Do something with the server that the environment names."""
 
@@ -213,8 +217,22 @@ def _level(settings: Settings) -> int:
     return logging.getLevelNamesMapping()[settings.log_level]
 
 
-def main() -> int:
-    """Entry of the command: every end has an exit status, and every error a code and no traceback."""
+def main() -> NoReturn:
+    """Entry of the command.
+
+    Leaves without the interpreter's own clean-up: the SDK's threads may still call into Python, which then
+    aborts, and a node's thread that a cancelled run has left behind would keep the process alive.
+    """
+    status = run_command()
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)
+
+
+def run_command() -> int:
+    """Do what ``sys.argv`` says; every end has an exit status, and every error a code and no traceback."""
     as_json = "--json" in sys.argv[1:]
     try:
         return cli.main(standalone_mode=False, prog_name="statebag") or 0

@@ -7,8 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 from temporalio.converter import DataConverter
 from temporalio.plugin import SimplePlugin
-from temporalio.worker import WorkflowRunner
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 import workflows
 from activities import (
@@ -74,17 +72,7 @@ class StateBagPlugin(SimplePlugin):
             data_converter=self._converter,
             activities=activities,
             workflows=list(WORKFLOWS),
-            workflow_runner=_pass_through,
         )
 
     def _converter(self, base: DataConverter | None) -> DataConverter:
         return make_converter(self.store, base)
-
-
-def _pass_through(runner: WorkflowRunner | None) -> WorkflowRunner:
-    """Let workflow code share our modules, which are pure, instead of loading them anew for each run."""
-    if runner is not None and not isinstance(runner, SandboxedWorkflowRunner):
-        return runner
-    restrictions = runner.restrictions if runner is not None else SandboxRestrictions.default
-    modules = ("statebag", "workflows", "orjson", "pydantic", "jsonschema", "referencing", "rpds", "zstandard")
-    return SandboxedWorkflowRunner(restrictions=restrictions.with_passthrough_modules(*modules))

@@ -22,7 +22,7 @@ from statebag.bag._next_action import TERMINAL_FAILURES, NextAction
 from statebag.bag._offload import TEMPORAL, OffloadPolicy
 from statebag.bag._pipe import Outcome, Surroundings, apply
 from statebag.bag._result import Status, parse_status
-from statebag.bag._segments import load_segment
+from statebag.bag._segments import load_plan, pick_segment
 from statebag.bag._step import Place, Step
 from statebag.blobs import BlobStore, ExecutionBlobs, Pointer
 from statebag.config import parse_execution_input
@@ -184,7 +184,7 @@ class BagEngine:
         """A result from outside may leave the link to us."""
         if not isinstance(result, Mapping) or result.get("next_segment_to_run") is not None:
             return result
-        if parse_status(result.get("status", "COMPLETE")) not in (Status.COMPLETE, Status.CONTINUE):
+        if parse_status(result.get("status")) not in (Status.COMPLETE, Status.CONTINUE):
             return result
         return {**result, **self._follow(bag, self._segment(bag, bag.control.segment_to_run, blobs), None, blobs)}
 
@@ -196,7 +196,12 @@ class BagEngine:
     def _segment(self, bag: Bag, index: int, blobs: ExecutionBlobs) -> PlannedSegment:
         plan = bag.kernel.plan
         key = (blobs.prefix, f"{plan.key if plan else ''}:{index}")
-        return self._keep(key, lambda: PlannedSegment.of(load_segment(plan, index, blobs), self.registry))
+        return self._keep(key, lambda: PlannedSegment.of(self._load(plan, index, blobs), self.registry))
+
+    def _load(self, plan: Pointer | None, index: int, blobs: ExecutionBlobs) -> Mapping[str, Any]:
+        # A long plan is parsed once, not once a segment.
+        listed = self._keep((blobs.prefix, plan.key if plan else ""), lambda: load_plan(plan, blobs))
+        return pick_segment(listed, index, blobs)
 
     def _keep(self, key: tuple[str, str], make: Callable[[], T]) -> T:
         with self._lock:

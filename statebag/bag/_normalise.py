@@ -80,7 +80,7 @@ def normalise_callback(bag: Bag, callback: Any, blobs: ExecutionBlobs) -> Delta:
         )
         error = {"code": "HITP_TIMEOUT", "message": text}
         return _routed(bag, pause.get("on_timeout_segment"), error, {}, blobs)
-    values = _answered(bag, callback, decision, pause.get("output_key"))
+    values = _answered(bag, callback, decision, pause)
     if decision == "REJECTED":
         text = (
             f"{callback.get('responder') or 'a person'} rejected before segment {segment}. "
@@ -127,7 +127,7 @@ def _fork(result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _answered(bag: Bag, callback: Mapping[str, Any], decision: str, output_key: str | None) -> dict[str, Any]:
+def _answered(bag: Bag, callback: Mapping[str, Any], decision: str, pause: Mapping[str, Any]) -> dict[str, Any]:
     """The user fields that an answer sets."""
     answer: dict[str, Any] = {"decision": decision, "token_id": callback.get("token_id", "")}
     answer |= {key: callback[key] for key in ("responder", "responded_at") if callback.get(key)}
@@ -136,9 +136,10 @@ def _answered(bag: Bag, callback: Mapping[str, Any], decision: str, output_key: 
     response = callback["user_response"]
     values: dict[str, Any] = {ANSWER_FIELD: {**answer, "value": response}}
     messages = bag.user.get("messages", [])
-    if isinstance(response, str) and response and isinstance(messages, list):
+    said = isinstance(response, str) and response and not pause.get("options")
+    if said and isinstance(messages, list):
         values["messages"] = [*messages, {"role": "user", "content": response}]
-    return values | ({output_key: response} if output_key else {})
+    return values | ({pause["output_key"]: response} if pause.get("output_key") else {})
 
 
 def _routed(

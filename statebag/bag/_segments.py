@@ -9,7 +9,7 @@ from statebag.blobs import ExecutionBlobs, Pointer, is_pointer
 from statebag.canonical import size_of
 from statebag.errors import StateBagError
 
-__all__ = ["INLINE_PLAN_BYTES", "following", "link", "load_segment", "store_segments"]
+__all__ = ["INLINE_PLAN_BYTES", "following", "link", "load_plan", "load_segment", "pick_segment", "store_segments"]
 
 INLINE_PLAN_BYTES = 64 * 1024
 """A longer plan is stored a segment an object, so that running one segment reads one."""
@@ -39,7 +39,20 @@ def load_segment(plan: Pointer | None, index: int, blobs: ExecutionBlobs) -> Map
     Raises:
         StateBagError: ``RESULT_INVALID`` for an index that the plan does not have.
     """
-    segments: Sequence[Any] = blobs.get(plan)["segments"] if plan is not None else ()
+    return pick_segment(load_plan(plan, blobs), index, blobs)
+
+
+def load_plan(plan: Pointer | None, blobs: ExecutionBlobs) -> Sequence[Any]:
+    """The plan's segments, or pointers to them."""
+    return blobs.get(plan)["segments"] if plan is not None else ()
+
+
+def pick_segment(segments: Sequence[Any], index: int, blobs: ExecutionBlobs) -> Mapping[str, Any]:
+    """As :func:`load_segment`, for a plan that is loaded.
+
+    Raises:
+        StateBagError: ``RESULT_INVALID``.
+    """
     if not 0 <= index < len(segments):
         raise StateBagError(
             f"segment {index}: the plan has {len(segments)} segments, from 0. Check `next_segment_to_run`.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sysconfig
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,10 @@ class Ended:
         """The one JSON object on stdout."""
         (line,) = self.out.splitlines()
         return json.loads(line)
+
+
+Call = Callable[..., Ended]
+"""``call("status", "ID", TEMPORAL_NAMESPACE="x")``."""
 
 
 @dataclass(kw_only=True)

@@ -10,7 +10,7 @@ from temporalio.client import Client
 
 from statebag.app.plugin import StateBagPlugin
 from statebag.app.settings import Settings
-from tests.app.shell import SCRIPTS, Shell, wait_for_line
+from tests.app.shell import SCRIPTS, Call, Shell, wait_for_line
 from tests.rig import asks, chain, sets
 
 REVIEW = chain(
@@ -25,7 +25,7 @@ REVIEW = chain(
 )
 
 
-def test_a_pause_says_how_to_answer_and_waits_for_it(shared: Shell) -> None:
+def test_a_pause_says_how_to_answer_and_waits_for_it(shared: Shell, call: Call) -> None:
     shared.write("d.json", REVIEW)
     process = shared.start("run", "d.json", "--mock", "--json", "--id", "q-plain-" + shared.folder.parent.name)
     said = [wait_for_line(process, text) for text in ("no worker polls", "started", "waiting", "answer with: ")]
@@ -35,12 +35,12 @@ def test_a_pause_says_how_to_answer_and_waits_for_it(shared: Shell) -> None:
         ["statebag", "respond"],
         ["--pause", "1-1", "--decision", "APPROVED", "--response", "left"],
     )
-    taken = shared.run(*command[1:], "--by", "ann", "--json")
+    taken = call(*command[1:], "--by", "ann", "--json")
     assert (taken.status, taken.body["pause_id"], taken.body["decision"]) == (0, "1-1", "APPROVED")
     second = wait_for_line(process, "answer with: ").partition("answer with: ")[2].split()
     assert second[-2:] == ["--response", "JSON"]
     shared.write("answer.json", 5)
-    assert shared.run(*second[1:-1], "@answer.json").status == 0
+    assert call(*second[1:-1], "@answer.json").status == 0
     ended = shared.finish(process)
     assert ended.status == 0
     state = ended.body["final_state"]
@@ -130,7 +130,7 @@ def test_a_person_at_the_terminal_is_asked_in_place(shared: Shell) -> None:
     assert child.exitstatus == 0
 
 
-def test_an_answer_from_elsewhere_ends_the_question_at_the_terminal(shared: Shell) -> None:
+def test_an_answer_from_elsewhere_ends_the_question_at_the_terminal(shared: Shell, call: Call) -> None:
     name = "both-" + shared.folder.parent.name
     document = chain(sets("a", a=1), sets("b", b=2), edges=[asks("a", "b", prompt="Go on?")])
     shared.write("d.json", document)
@@ -144,7 +144,7 @@ def test_an_answer_from_elsewhere_ends_the_question_at_the_terminal(shared: Shel
     )
     try:
         child.expect(r"\[v\]alue: ")
-        assert shared.run("respond", name).status == 0
+        assert call("respond", name).status == 0
         child.expect(rf"SUCCEEDED {name}")
         child.expect(pexpect.EOF)
     finally:
@@ -160,10 +160,3 @@ async def test_a_pause_that_approval_cannot_answer_fails_instead_of_hanging(shel
     ended = shell.run("run", "d.json", "--auto-approve", "--json")
     assert (ended.status, ended.body["status"]) == (1, "FAILED")
     assert ended.body["error"]["code"] == ("RESPONSE_INVALID" if options else "NODE_FAILED")
-
-
-async def test_the_namespace_must_exist(shared: Shell) -> None:
-    shared.write("d.json", REVIEW)
-    ended = shared.run("run", "d.json", "--json", TEMPORAL_NAMESPACE="nowhere")
-    assert (ended.status, ended.body["error"]["code"]) == (2, "SETTING_INVALID")
-    assert "TEMPORAL_NAMESPACE" in ended.body["error"]["message"]

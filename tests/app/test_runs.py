@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.app.shell import Shell, wait_for_line
+from tests.app.shell import Call, Shell, wait_for_line
 from tests.rig import asks, chain, sets
 
 DOCUMENT = chain(
@@ -20,11 +20,11 @@ def name(shared: Shell) -> str:
     return "run-" + shared.folder.parent.name
 
 
-def test_a_run_can_be_looked_at_while_it_waits_and_when_it_is_over(shared: Shell, name: str) -> None:
+def test_a_run_can_be_looked_at_while_it_waits_and_when_it_is_over(shared: Shell, call: Call, name: str) -> None:
     shared.write("d.json", DOCUMENT)
     watcher = shared.start("run", "d.json", "--json", "--id", name)
     wait_for_line(watcher, "answer with:")
-    waiting = shared.run("status", name, "--json").body
+    waiting = call("status", name, "--json").body
     assert (waiting["status"], waiting["workflow_name"], waiting["current_state"]) == (
         "RUNNING",
         "Shipping",
@@ -32,37 +32,37 @@ def test_a_run_can_be_looked_at_while_it_waits_and_when_it_is_over(shared: Shell
     )
     assert (waiting["segment"], waiting["total_segments"], waiting["loop_counter"]) == (1, 2, 1)
     assert [pause["prompt"] for pause in waiting["pending"]] == ["Ship it?"]
-    shown = shared.run("status", name).out
+    shown = call("status", name).out
     assert f"{name}  RUNNING  Shipping" in shown
     assert "segment 2 of 2: b" in shown
     assert "waits    pause 1-1: Ship it? (yes / no), until " in shown
-    running = shared.run("list", "--status", "running", "--limit", "100", "--json").body["runs"]
+    running = call("list", "--status", "running", "--limit", "100", "--json").body["runs"]
     assert name in [run["execution_id"] for run in running]
-    early = shared.run("history", name, "--json").body
+    early = call("history", name, "--json").body
     assert [(entry["type"], entry["status"]) for entry in early["entries"]] == [("segment", "COMPLETED")]
     assert early["trace"][-1] == "WaitForHITPCallback"
 
-    assert shared.run("respond", name, "--response", "no").status == 0
+    assert call("respond", name, "--response", "no").status == 0
     assert shared.finish(watcher).status == 0
 
     # From here on no worker runs.
-    over = shared.run("status", name, "--json").body
+    over = call("status", name, "--json").body
     assert (over["status"], over["worker_answers"], over["loop_counter"], over["pauses"]) == ("SUCCEEDED", False, 2, 1)
     assert over["closed_at"] > over["started_at"]
-    listed = shared.run("list", "--limit", "100").out.splitlines()
+    listed = call("list", "--limit", "100").out.splitlines()
     assert listed[0].split() == ["id", "status", "started", "ended", "workflow"]
     (row,) = [line for line in listed if line.startswith(f"{name} ")]
     assert row.split()[1::5] == ["SUCCEEDED", "Shipping"]
-    past = shared.run("history", name, "--json").body
+    past = call("history", name, "--json").body
     assert past["trace"] is None
     assert past["entries"][0] == early["entries"][0]
     assert len(past["entries"]) > 1
-    table = shared.run("history", name).out.splitlines()
+    table = call("history", name).out.splitlines()
     assert table[0].split() == ["time", "segment", "type", "status", "ms", "what"]
     assert len(table) == 1 + len(past["entries"]) + 2
 
 
-def test_the_error_of_a_failed_run_is_shown_without_a_worker(shared: Shell, name: str) -> None:
+def test_the_error_of_a_failed_run_is_shown_without_a_worker(shared: Shell, call: Call, name: str) -> None:
     check = {
         "id": "no",
         "type": "operator_official",
@@ -70,7 +70,7 @@ def test_the_error_of_a_failed_run_is_shown_without_a_worker(shared: Shell, name
     }
     shared.write("d.json", chain(sets("a", a=1), check))
     assert shared.run("run", "d.json", "--id", name).status == 1
-    body = shared.run("status", name, "--json").body
+    body = call("status", name, "--json").body
     assert (body["status"], body["error"]["code"]) == ("FAILED", "ASSERTION_FAILED")
-    entries = shared.run("history", name, "--json").body["entries"]
+    entries = call("history", name, "--json").body["entries"]
     assert entries[-1]["status"] == "FAILED"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import re
 import subprocess
@@ -42,7 +43,7 @@ def make_document(calls: int, *, ask_after: int | None = None) -> Document:
             made = {"strategy": "hash_sha256", "input_key": f"said_{index:03d}", "output_key": f"hash_{index:03d}"}
             nodes.append({"id": f"hash_{index}", "type": "operator_official", "config": made})
     ids = [node["id"] for node in nodes]
-    edges: list[dict[str, Any]] = [{"source": a, "target": b} for a, b in zip(ids, ids[1:], strict=False)]
+    edges: list[dict[str, Any]] = [{"source": a, "target": b} for a, b in itertools.pairwise(ids)]
     if ask_after is not None:
         edge = next(edge for edge in edges if edge["source"] == f"say_{ask_after}")
         edge |= {"type": "hitp", "metadata": {"prompt": "Go on?", "output_key": "decided"}}

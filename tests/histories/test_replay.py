@@ -42,7 +42,7 @@ async def test_a_recorded_history_replays(path: Path, plugin: StateBagPlugin) ->
     assert result.replay_failure is None
 
 
-@workflow.defn(name="WorkflowOrchestrator")
+@workflow.defn(name="WorkflowOrchestrator", sandboxed=False)
 class Changed(workflows.WorkflowOrchestrator):
     """Publishes one event more than the version that recorded, between two segments."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
+from statebag.events import EventType, LifecycleEvent
 from tests.rig import Rig, asks, chain, sets, start_rig
 from tests.workflows.states import BORN, END, FAIL, NEXT, PAUSE, STEP
 
@@ -88,3 +91,48 @@ async def test_time_spent_on_telling_counts(skipping: WorkflowEnvironment, skipp
     document = chain(sets("a", x=1), sets("b", y=1), edges=[asks("a", "b", timeout_seconds=0.001)])
     handle = await rig.start(document)
     assert (await rig.failure(handle)).details[0]["code"] == "HITP_TIMEOUT"
+
+
+class Hold:
+    """A sink that holds one type of event until it is let go."""
+
+    def __init__(self, event_type: EventType) -> None:
+        self._event_type = event_type
+        self._loop = asyncio.get_running_loop()
+        self.entered = asyncio.Event()
+        self.go_on = threading.Event()
+
+    def send(self, event: LifecycleEvent) -> None:
+        if event.event_type is self._event_type:
+            self._loop.call_soon_threadsafe(self.entered.set)
+            assert self.go_on.wait(8)
+
+
+async def test_an_answer_while_the_time_out_is_told_is_refused(dev_server: str, tmp_path: Path) -> None:
+    hold = Hold(EventType.HITP_TIMEOUT)
+    document = chain(sets("a", x=1), sets("b", went="on"), edges=[asks("a", "b", timeout_seconds=0.2, on_timeout="c")])
+    document["nodes"] += [sets("c", went="late"), sets("d", z=1)]
+    document["edges"].append(asks("c", "d"))
+    async with start_rig(dev_server, tmp_path, sinks=[hold]) as rig:
+        handle = await rig.start(document)
+        await hold.entered.wait()
+        answering = asyncio.create_task(rig.refusal(handle, {"pause_id": "1-1", "response": "yes"}))
+        hold.go_on.set()
+        assert (await answering).type == "PAUSE_UNKNOWN"
+        await rig.pause(handle, times=2)
+        await rig.respond(handle, {})
+        assert rig.user_state(await handle.result())["went"] == "late"
+
+
+async def test_an_answer_while_the_pause_is_told_counts(dev_server: str, tmp_path: Path) -> None:
+    """It is taken as soon as the pause is open, before the event is out."""
+    hold = Hold(EventType.PAUSED_FOR_HITP)
+    document = chain(sets("a", x=1), sets("b", y=1), edges=[asks("a", "b", output_key="said")])
+    async with start_rig(dev_server, tmp_path, sinks=[hold]) as rig:
+        handle = await rig.start(document)
+        await hold.entered.wait()
+        answering = asyncio.create_task(rig.respond(handle, {"pause_id": "1-1", "response": "early"}))
+        hold.go_on.set()
+        assert (await answering)["pause_id"] == "1-1"
+        assert rig.user_state(await handle.result())["said"] == "early"
+        assert rig.types_of(handle.id) == ["STARTED", "PAUSED_FOR_HITP", "RESUMED", "COMPLETED"]

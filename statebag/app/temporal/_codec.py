@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import zstandard
+from google.protobuf.message import DecodeError
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import PayloadCodec
 
@@ -56,4 +57,6 @@ def _inflate(payload: Payload) -> Payload:
         inflated.ParseFromString(raw)
     except zstandard.ZstdError as cause:
         raise PointerCorrupt(f"payload: no zstd data: {cause}. It was changed on its way.") from cause
+    except DecodeError as cause:
+        raise PointerCorrupt(f"payload: inflates to no payload: {cause}. It was changed on its way.") from cause
     return inflated
