@@ -7,10 +7,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from temporalio.runtime import Runtime, TelemetryConfig
 
 from statebag.app.embedded import find_temporal, start_server
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
+
+
+def pytest_configure() -> None:
+    """The SDK's core would log on stdout, which tests of the command read."""
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=None)))
 
 
 @pytest.fixture(scope="session")

@@ -61,6 +61,21 @@ class Recorder:
             await self._arrived.wait()
 
 
+class Hold:
+    """A sink that holds one type of event until it is let go."""
+
+    def __init__(self, event_type: EventType) -> None:
+        self._event_type = event_type
+        self._loop = asyncio.get_running_loop()
+        self.entered = asyncio.Event()
+        self.go_on = threading.Event()
+
+    def send(self, event: LifecycleEvent) -> None:
+        if event.event_type is self._event_type:
+            self._loop.call_soon_threadsafe(self.entered.set)
+            assert self.go_on.wait(8)
+
+
 class Probe:
     """A node type that does what a test says, under the name ``config.does``."""
 

@@ -22,13 +22,14 @@ class UserFields:
     Entries are read from the store when asked for, and kept as long as the view is; ``change`` gives a new view.
     """
 
-    __slots__ = ("_blobs", "_changes", "_node", "_values")
+    __slots__ = ("_blobs", "_changes", "_entries", "_node", "_values")
 
     def __init__(self, blobs: ExecutionBlobs, node: Node = EMPTY, changes: Mapping[str, Any] | None = None) -> None:
         self._blobs = blobs
         self._node = node
         self._changes: Mapping[str, Any] = changes or {}
         self._values: dict[str, Any] = {}
+        self._entries: dict[str, Any] = {}
 
     @staticmethod
     def of(values: Mapping[str, Any], blobs: ExecutionBlobs) -> UserFields:
@@ -43,7 +44,7 @@ class UserFields:
     def __contains__(self, name: object) -> bool:
         if name in self._changes:
             return self._changes[str(name)] is not REMOVED
-        return isinstance(name, str) and look_up(self._node, name, self._blobs) is not REMOVED
+        return isinstance(name, str) and self._entry(name) is not REMOVED
 
     def __getitem__(self, name: str) -> Any:
         if name in self._changes:
@@ -51,7 +52,7 @@ class UserFields:
         elif name in self._values:
             return self._values[name]
         else:
-            entry = look_up(self._node, name, self._blobs)
+            entry = self._entry(name)
             value = entry if entry is REMOVED else self._resolve(entry)
         if value is REMOVED:
             raise KeyError(name)
@@ -88,7 +89,7 @@ class UserFields:
         wanted: dict[str, Pointer] = {}
         for name in names:
             if name not in self._changes and name not in self._values:
-                entry = look_up(self._node, name, self._blobs)
+                entry = self._entry(name)
                 if is_pointer(entry):
                     wanted[name] = Pointer.from_json(entry)
         if len(wanted) > 1:
@@ -130,6 +131,11 @@ class UserFields:
     def rebase(self, entries: Mapping[str, Any]) -> UserFields:
         """A settled view of these entries (escaped values or pointers), in one piece."""
         return UserFields(self._blobs, {"f": entries})
+
+    def _entry(self, name: str) -> Any:
+        if name not in self._entries:
+            self._entries[name] = look_up(self._node, name, self._blobs)
+        return self._entries[name]
 
     def _resolve(self, entry: Any) -> Any:
         return self._blobs.get(Pointer.from_json(entry)) if is_pointer(entry) else unescape(entry)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 from statebag.blobs._names import is_safe_key
@@ -23,6 +24,7 @@ _VERSION = 1
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _REQUIRED = ("kind", "key", "size_bytes", "sha256", "codec")
 _OPTIONAL = ("count", "summary")
+_PLAIN_FIELDS = 1 + len(_REQUIRED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,12 @@ class Pointer:
         Raises:
             PointerRefused: with code ``POINTER_MALFORMED``; ``details["problems"]`` lists every wrong field.
         """
-        problems = list(_problems(value))
+        if type(value) is dict and len(value) == _PLAIN_FIELDS and value.get(_MARK) == _VERSION:
+            try:
+                return _read_plain(*(value[name] for name in (_MARK, *_REQUIRED)))
+            except (KeyError, TypeError):
+                pass  # a field is missing, or of a kind that no pointer has: said below
+        problems = _problems(value)
         if problems:
             listed = "; ".join(f"{name}: {what}" for name, what in problems)
             raise PointerRefused(
@@ -85,6 +92,15 @@ class Pointer:
             count=value.get("count"),
             summary=value.get("summary"),
         )
+
+
+@lru_cache(maxsize=8192, typed=True)
+def _read_plain(mark: int, kind: str, key: str, size_bytes: int, sha256: str, codec: str) -> Pointer:
+    """A pointer without count and summary: the same ones are read over and over."""
+    values = {"kind": kind, "key": key, "size_bytes": size_bytes, "sha256": sha256, "codec": codec}
+    if _problems({_MARK: mark, **values}):
+        raise TypeError
+    return Pointer(kind=kind, key=key, size_bytes=size_bytes, sha256=sha256, codec=codec)
 
 
 def is_pointer(value: object) -> bool:

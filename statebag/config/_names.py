@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeGuard, cast, runtime_checkable
+from typing import Any, Protocol, TypeGuard, cast
 
 from statebag.config.paths import MISSING, Parts, walk
 
 __all__ = ["Fields", "Names", "Source", "names_of"]
 
 
-@runtime_checkable
 class Fields(Protocol):
     """Named values that are fetched one by one, as a scope's are."""
 
@@ -71,7 +70,8 @@ def names_of(root: Any, lookup: Source | None = None) -> Names:
 
 
 def _is_fields(value: Any) -> TypeGuard[Fields]:
-    return isinstance(value, Fields)
+    # An isinstance of the protocol looks up every member's name in every class, each time anew.
+    return hasattr(value, "whole") and hasattr(value, "__contains__") and hasattr(value, "__getitem__")
 
 
 def _finder(source: Source) -> Callable[[str], Any]:

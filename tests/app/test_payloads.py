@@ -14,8 +14,8 @@ import pytest
 import zstandard
 from google.protobuf.json_format import MessageToDict
 from temporalio.api.common.v1 import Payload
-from temporalio.converter import DataConverter, DefaultPayloadConverter
 from temporalio.client import WorkflowHandle
+from temporalio.converter import DataConverter, DefaultPayloadConverter
 
 from statebag.app.temporal import ZstdCodec, make_converter
 from statebag.errors import PointerCorrupt
@@ -136,7 +136,17 @@ def _claim(size: int) -> bytes:
         _claim(5),
         _claim(3),
     ],
-    ids=["nothing", "other bytes", "no size", "no payload", "petabyte", "300 MiB", "all bits", "too much", "too little"],
+    ids=[
+        "nothing",
+        "other bytes",
+        "no size",
+        "no payload",
+        "petabyte",
+        "300 MiB",
+        "all bits",
+        "too much",
+        "too little",
+    ],
 )
 async def test_a_payload_that_is_damaged_or_lies_is_refused(data: bytes) -> None:
     with pytest.raises(PointerCorrupt) as refused:

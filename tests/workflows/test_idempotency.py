@@ -12,6 +12,7 @@ from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from statebag.events import EventType
 from tests.rig import Rig, asks, chain, llm, probe, sets, start_rig
 from tests.workflows.states import BORN, END, INIT, NEXT, STEP, VERIFY
 from workflows._claims import claim_key
@@ -146,16 +147,18 @@ async def test_twenty_starts_after_a_terminated_holder_do_the_work_once(rig: Rig
     await rig.pause(first)
     await first.terminate()
     handles = await asyncio.gather(*(rig.start(document, idempotency_key=order) for _ in range(20)))
-    for failed in asyncio.as_completed([rig.failure(handle) for handle in handles]):
-        if len(worked) == 2 and (await failed).details[0]["code"] == "DUPLICATE_EXECUTION":
-            break
-    started = [handle for handle in handles if "STARTED" in rig.types_of(handle.id)]
-    assert len(started) == 1
-    await rig.pause(started[0])
-    await rig.respond(started[0], {})
-    outcomes = await asyncio.gather(*(outcome(handle) for handle in handles))
+    waits = {
+        asyncio.create_task(rig.sink.wait_for(handle.id, EventType.PAUSED_FOR_HITP)): handle for handle in handles
+    }
+    done, waiting = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+    (winner,) = (waits[task] for task in done)
+    failures = await asyncio.gather(*(rig.failure(handle) for handle in handles if handle is not winner))
+    assert {failure.details[0]["code"] for failure in failures} == {"DUPLICATE_EXECUTION"}
+    await rig.respond(winner, {})
+    assert (await winner.result())["execution_id"] == winner.id
     assert worked == [1, 1]
-    assert {one["execution_id"] for one in outcomes if isinstance(one, dict)} == {started[0].id}
 
 
 async def test_an_id_that_is_used_again_is_another_holder(rig: Rig) -> None:

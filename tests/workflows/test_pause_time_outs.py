@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,8 +10,8 @@ from pathlib import Path
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from statebag.events import EventType, LifecycleEvent
-from tests.rig import Rig, asks, chain, sets, start_rig
+from statebag.events import EventType
+from tests.rig import Hold, Rig, asks, chain, sets, start_rig
 from tests.workflows.states import BORN, END, FAIL, NEXT, PAUSE, STEP
 
 
@@ -91,21 +90,6 @@ async def test_time_spent_on_telling_counts(skipping: WorkflowEnvironment, skipp
     document = chain(sets("a", x=1), sets("b", y=1), edges=[asks("a", "b", timeout_seconds=0.001)])
     handle = await rig.start(document)
     assert (await rig.failure(handle)).details[0]["code"] == "HITP_TIMEOUT"
-
-
-class Hold:
-    """A sink that holds one type of event until it is let go."""
-
-    def __init__(self, event_type: EventType) -> None:
-        self._event_type = event_type
-        self._loop = asyncio.get_running_loop()
-        self.entered = asyncio.Event()
-        self.go_on = threading.Event()
-
-    def send(self, event: LifecycleEvent) -> None:
-        if event.event_type is self._event_type:
-            self._loop.call_soon_threadsafe(self.entered.set)
-            assert self.go_on.wait(8)
 
 
 async def test_an_answer_while_the_time_out_is_told_is_refused(dev_server: str, tmp_path: Path) -> None:

@@ -47,9 +47,7 @@ async def faulty(
 
 def bag_facts(rig: Rig, output: Mapping[str, Any]) -> tuple[Any, int, int, int]:
     root = output["final_state_s3_path"]
-    place = Place(
-        owner_id="acme", workflow_id="review", execution_id=output["execution_id"], version=0, root=root
-    )
+    place = Place(owner_id="acme", workflow_id="review", execution_id=output["execution_id"], version=0, root=root)
     bag = rig.plugin.engine.read_bag(place)
     return bag.user.whole(), bag.control.bag_version, bag.control.loop_counter, bag.kernel.state_history.count
 
@@ -72,7 +70,8 @@ async def test_a_run_waits_for_a_store_that_is_away(faulty: Rig, backend: Faulty
     faulty.behaviours["write"] = work
     document = chain(sets("a", word="hi"), probe("b", "write", local=local), llm("c", "{{small}}"), sets("d", y=1))
     outcomes: list[Any] = []
-    for away in (False, True):
+    for away_next in (False, True):
+        away = away_next
         calls.clear()
         handle = await faulty.start(document)
         outcomes.append(bag_facts(faulty, await handle.result()))
@@ -115,7 +114,7 @@ async def test_data_that_was_changed_fails_the_run(faulty: Rig, backend: FaultyB
 
 @pytest.mark.parametrize("local", [True, False], ids=["in the worker", "outside"])
 async def test_a_plan_that_was_changed_fails_the_run(faulty: Rig, backend: FaultyBackend, local: bool) -> None:
-    """Here the function itself fails, not a node."""
+    """Here the function itself fails, not a node. A plan this large is read segment by segment."""
 
     def damage(node: Node, scope: Scope, context: NodeContext) -> Mapping[str, Any]:
         for listed in list(backend.inner.list(f"acme/review/{context.execution_id}/")):
@@ -123,7 +122,7 @@ async def test_a_plan_that_was_changed_fails_the_run(faulty: Rig, backend: Fault
         return {"done": True}
 
     faulty.behaviours["damage-all"] = damage
-    handle = await faulty.start(chain(probe("a", "damage-all", local=local), llm("b", "hi")))
+    handle = await faulty.start(chain(probe("a", "damage-all", local=local), llm("b", "hi" * 100_000)))
     failure = await faulty.failure(handle)
     details = failure.details[0]
     assert (failure.type, details["code"]) == ("WorkflowExecutionFailed", "POINTER_CORRUPT")
