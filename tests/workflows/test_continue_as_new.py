@@ -1,133 +1,179 @@
-"""A long run is cut into several histories, and nothing of it is lost."""
+"""A run whose history gets long goes on in a new one, and nobody can tell but by the run id."""
 
 from __future__ import annotations
 
-import secrets
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
 from tests.rig import Document, Rig, asks, chain, events_of, llm, sets, start_rig
-from tests.workflows.states import BORN
+from tests.workflows.states import BORN, END, NEXT, PAUSE, START, STEP
+from workflows._claims import claim_key
 
-SEGMENTS = 120
-PAUSES_AFTER = (10, 40, 41, 90)
+Handle = WorkflowHandle[Any, Any]
+
+EVENTS_A_RUN = 40
+NODES = 90
+FIRST_PAUSE, BACK_TO, SECOND_PAUSE = 11, 50, 81
+"""Nodes that come behind the first pause, behind a rejection at the second one, and behind an approval there."""
+ROUNDS = NODES + SECOND_PAUSE - BACK_TO
 
 
 @pytest.fixture(scope="module")
-async def short_rig(temporal_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
-    """A worker on a server that suggests a new history after 60 events."""
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(temporal_binary),
-        dev_server_log_level="error",
-        dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=60"],
-    ) as environment:
-        address = environment.client.service_client.config.target_host
-        async with start_rig(address, tmp_path_factory.mktemp("store")) as rig:
-            yield rig
+async def short(temporal_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
+    """A worker on a server that soon wants a new history."""
+    async with (
+        await WorkflowEnvironment.start_local(
+            dev_server_existing_path=str(temporal_binary),
+            dev_server_log_level="error",
+            dev_server_extra_args=[
+                "--dynamic-config-value",
+                f"limit.historyCount.suggestContinueAsNew={EVENTS_A_RUN}",
+            ],
+        ) as environment,
+        start_rig(environment.client.service_client.config.target_host, tmp_path_factory.mktemp("short")) as started,
+    ):
+        yield started
 
 
 def long_document() -> Document:
-    """A run of many segments, some of them activities, with a random and a counted field, and pauses between."""
-    nodes: list[dict[str, Any]] = []
-    for number in range(SEGMENTS):
-        if number % 4 == 0:
-            config = {"strategy": "uuid_generate", "output_key": f"id_{number}"}
-            nodes.append({"id": f"n{number}", "type": "operator_official", "config": config})
-        elif number % 4 == 2:
-            nodes.append(llm(f"n{number}", f"Number {number}, after {{{{id_{number - 2}}}}}", output_key=f"said_{number}"))
-        else:
-            nodes.append(sets(f"n{number}", **{f"set_{number}": number}))
-    edges = [asks(f"n{after}", f"n{after + 1}", output_key=f"answer_{after}") for after in PAUSES_AFTER]
-    return chain(*nodes, edges=edges)
+    """Quick segments and model calls by turns; each of them adds to what the ones before it made."""
+    nodes = [
+        llm(f"n{number}", "{{said}} and {{word}}") if number % 2 else sets(f"n{number}", word=number, **growth(number))
+        for number in range(NODES)
+    ]
+    return chain(
+        *nodes,
+        edges=[
+            asks(f"n{FIRST_PAUSE - 1}", f"n{FIRST_PAUSE}", output_key="first"),
+            asks(f"n{SECOND_PAUSE - 1}", f"n{SECOND_PAUSE}", output_key="second", on_reject=f"n{BACK_TO}"),
+        ],
+    )
 
 
-async def drive(rig: Rig, run_id: str, order: str) -> tuple[WorkflowHandle[Any, Any], dict[str, Any]]:
-    handle = await rig.start(long_document(), id=run_id, idempotency_key=order)
-    for times, after in enumerate(PAUSES_AFTER, start=1):
-        pause = await rig.pause(handle, times=times)
-        if times > 1:
-            refusal = await rig.refusal(handle, {"pause_id": first})  # noqa: F821 - bound by the first pass
-            assert refusal.type == "PAUSE_ANSWERED"
-        else:
-            first = pause["pause_id"]
-            duplicate = await rig.start(long_document(), idempotency_key=order)
-            assert (await rig.failure(duplicate)).details[0]["execution_id"] == run_id
-        await rig.respond(handle, {"pause_id": pause["pause_id"], "response": f"answer {after}"})
-    return handle, await rig.client.get_workflow_handle(run_id).result()
+def growth(number: int) -> dict[str, str]:
+    return {"said": f"{{{{said}}}}.{number}"}
 
 
-async def runs_of(handle: WorkflowHandle[Any, Any], rig: Rig) -> list[str]:
-    """Run ids of the chain, in order."""
-    runs = [handle.first_execution_run_id or ""]
+async def run_ids(rig: Rig, handle: Handle) -> list[str]:
+    """The runs of a chain so far, oldest first."""
+    assert handle.first_execution_run_id is not None
+    found = [handle.first_execution_run_id]
     while True:
-        last = (await events_of(rig.client.get_workflow_handle(handle.id, run_id=runs[-1])))[-1]
+        last = (await events_of(rig.client.get_workflow_handle(handle.id, run_id=found[-1])))[-1]
         if not last.HasField("workflow_execution_continued_as_new_event_attributes"):
-            return runs
-        runs.append(last.workflow_execution_continued_as_new_event_attributes.new_execution_run_id)
+            return found
+        found.append(last.workflow_execution_continued_as_new_event_attributes.new_execution_run_id)
 
 
-@pytest.mark.timeout(90)
-async def test_a_run_in_several_histories_is_one_run(rig: Rig, short_rig: Rig) -> None:
-    run_id, order = f"run-{secrets.token_hex(8)}", secrets.token_hex(6)
-    _, expected = await drive(rig, run_id, order)
-    handle, output = await drive(short_rig, run_id, order)
-    runs = await runs_of(handle, short_rig)
-    assert len(set(runs)) == len(runs) >= 3
-
-    latest = short_rig.client.get_workflow_handle(run_id)
-    trace = await short_rig.trace(latest)
-    assert trace == await rig.trace(rig.client.get_workflow_handle(run_id))
-    assert trace[: len(BORN)] == BORN
-    assert trace.count("ExecuteSegment") == output["loop_counter"] == output["total_segments"]
-    assert trace.count("WaitForHITPCallback") == output["pauses"] == len(PAUSES_AFTER)
-
-    volatile = ("start_time", "final_state_s3_path")
-    assert {k: v for k, v in output.items() if k not in volatile} == {
-        k: v for k, v in expected.items() if k not in volatile
-    }
-    assert without_times(short_rig.user_state(output)) == without_times(rig.user_state(expected))
-    assert (await short_rig.client.get_workflow_handle(run_id).query("progress"))["status"] == "SUCCEEDED"
-
-    events = short_rig.sink.of(run_id)
-    assert [event.sequence for event in events] == list(range(len(events)))
-    assert short_rig.types_of(run_id) == rig.types_of(run_id)
-    again = await short_rig.start(long_document(), idempotency_key=order)
-    assert (await again.result())["duplicate_of"] == run_id
-
-
-async def test_each_history_commits_under_its_own_name(short_rig: Rig) -> None:
-    """Versions go on counting, and no run of the chain can meet another one's records."""
-    document = chain(*(llm(f"n{number}", "hi") for number in range(30)))
-    handle = await short_rig.start(document)
-    output = await short_rig.client.get_workflow_handle(handle.id).result()
-    runs = await runs_of(handle, short_rig)
-    assert len(runs) >= 3
-    blobs = short_rig.plugin.store.execution("acme", "review", handle.id)
-    versions: list[int] = []
-    for run in runs:
-        names = sorted(blobs.list_records(f"commits/{run}/"))
-        assert names != []
-        versions += [int(name.rsplit("/", 1)[1].split(".")[0]) for name in names]
-    assert versions == list(range(1, 32))
-    assert output["loop_counter"] == 30
-
-
-async def test_a_history_stays_short(short_rig: Rig) -> None:
-    document = chain(*(llm(f"n{number}", "hi") for number in range(30)))
-    handle = await short_rig.start(document)
-    await short_rig.client.get_workflow_handle(handle.id).result()
-    for run in await runs_of(handle, short_rig):
-        assert len(await events_of(short_rig.client.get_workflow_handle(handle.id, run_id=run))) < 80
+async def attend(rig: Rig, document: Document) -> tuple[Handle, dict[str, Any], list[int]]:
+    """Run to the end, with the answers of a person; also how many runs there were at each pause."""
+    handle = await rig.start(document, initial_state={"said": "0"})
+    runs: list[int] = []
+    asked: list[str] = []
+    for times, decision in enumerate(("APPROVED", "REJECTED", "APPROVED"), start=1):
+        pause = await rig.pause(handle, times=times)
+        runs.append(len(await run_ids(rig, handle)))
+        for earlier in asked:
+            refusal = await rig.refusal(handle, {"pause_id": earlier})
+            assert refusal.type == "PAUSE_ANSWERED"
+            assert f"it waits at {pause['pause_id']}" in refusal.message
+        asked.append(pause["pause_id"])
+        await rig.respond(handle, {"pause_id": pause["pause_id"], "decision": decision, "response": f"answer {times}"})
+    return handle, await handle.result(), runs
 
 
 def without_times(state: dict[str, Any]) -> dict[str, Any]:
-    """A state without when a person answered."""
-    response = {key: value for key, value in state["last_hitp_response"].items() if key != "responded_at"}
-    return {**state, "last_hitp_response": response}
+    """A state without what the clock made of it."""
+    answer = {name: value for name, value in state["last_hitp_response"].items() if name != "responded_at"}
+    return {**state, "last_hitp_response": answer}
 
 
+async def test_a_long_run_is_the_same_in_many_histories_as_in_one(rig: Rig, short: Rig) -> None:
+    document = long_document()
+    (plain, plain_output, plain_runs), (cut, output, cut_runs) = await asyncio.gather(
+        attend(rig, document), attend(short, document)
+    )
+    assert plain_runs == [1, 1, 1]
+    assert 1 < cut_runs[0] < cut_runs[1] < cut_runs[2]
+    runs = await run_ids(short, cut)
+    assert len(runs) > cut_runs[2]
+    assert len(set(runs)) == len(runs)
+    for run_id in runs:
+        assert len(await events_of(short.client.get_workflow_handle(cut.id, run_id=run_id))) < 1.5 * EVENTS_A_RUN
+
+    own = ("execution_id", "start_time", "final_state_s3_path")
+    assert output["execution_id"] == cut.id
+    assert {k: v for k, v in output.items() if k not in own} == {k: v for k, v in plain_output.items() if k not in own}
+    assert (output["loop_counter"], output["pauses"]) == (ROUNDS, 3)
+
+    state = short.user_state(output)
+    assert without_times(state) == without_times(rig.user_state(plain_output))
+    assert (state["first"], state["second"]) == ("answer 1", "answer 3")
+
+    before, after = FIRST_PAUSE - 1, SECOND_PAUSE - FIRST_PAUSE
+    trace = [*BORN, *STEP, *(NEXT * before), *PAUSE, *(NEXT * after), *PAUSE]
+    trace += [*(NEXT * (SECOND_PAUSE - BACK_TO)), *PAUSE, *(NEXT * (NODES - SECOND_PAUSE)), *END]
+    assert await short.trace(cut) == trace == await rig.trace(plain)
+
+    assert short.types_of(cut.id) == rig.types_of(plain.id)
+    assert [event.sequence for event in short.sink.of(cut.id)] == list(range(len(short.sink.of(cut.id))))
+
+
+async def test_the_claim_on_a_key_outlives_the_first_history(short: Rig) -> None:
+    document = chain(*(llm(f"n{number}") for number in range(14)), edges=[asks("n12", "n13")])
+    given = {"idempotency_key": "order 7"}
+    holder = await short.start(document, **given)
+    await short.pause(holder)
+    assert len(await run_ids(short, holder)) > 1
+    during = await short.failure(await short.start(document, **given))
+    assert during.type == "DuplicateExecution"
+    assert (during.details[0]["code"], during.details[0]["execution_id"]) == ("DUPLICATE_EXECUTION", holder.id)
+    claim = short.client.get_workflow_handle(claim_key("acme", "order 7"))
+    assert (await claim.describe()).status is WorkflowExecutionStatus.RUNNING
+    await short.respond(holder, {})
+    output = await holder.result()
+    assert (await claim.result())["status"] == "SUCCEEDED"
+    again = await short.start(document, **given)
+    assert await again.result() == {**output, "duplicate_of": holder.id}
+    assert await short.trace(again) == [*START, "SucceedDuplicateExecution"]
+
+
+async def test_a_chain_that_fails_in_a_later_history_frees_its_key(short: Rig) -> None:
+    last = {"id": "no", "type": "operator_official", "config": {"strategy": "assert", "params": {"condition": "1 > 2"}}}
+    given = {"idempotency_key": "order 8"}
+    holder = await short.start(chain(*(llm(f"n{number}") for number in range(12)), last), **given)
+    assert (await short.failure(holder)).type == "WorkflowExecutionFailed"
+    assert len(await run_ids(short, holder)) > 1
+    again = await short.start(chain(sets("a", x=1)), **given)
+    assert (await again.result())["execution_id"] == again.id
+
+
+async def test_a_chain_that_is_terminated_in_a_later_history_frees_its_key(short: Rig) -> None:
+    document = chain(*(llm(f"n{number}") for number in range(14)), edges=[asks("n12", "n13")])
+    given = {"idempotency_key": "order 9"}
+    holder = await short.start(document, **given)
+    await short.pause(holder)
+    assert len(await run_ids(short, holder)) > 1
+    await holder.terminate()
+    again = await short.start(chain(sets("a", x=1)), **given)
+    assert (await again.result())["execution_id"] == again.id
+
+
+async def test_each_history_commits_under_its_own_name(short: Rig) -> None:
+    """Versions go on counting, and no run of the chain can meet another one's records."""
+    handle = await short.start(chain(*(llm(f"n{number}") for number in range(24))))
+    output = await handle.result()
+    runs = await run_ids(short, handle)
+    assert len(runs) > 2
+    blobs = short.plugin.store.execution("acme", "review", handle.id)
+    names = [sorted(blobs.list_records(f"commits/{run}/")) for run in runs]
+    assert all(names)
+    versions = [int(name.rpartition("/")[2]) for of_a_run in names for name in of_a_run]
+    assert versions == list(range(1, 26))
+    assert output["loop_counter"] == 24

@@ -179,3 +179,17 @@ async def test_a_sink_that_hangs_does_not_hold_the_run(dev_server: str, tmp_path
         assert time.monotonic() - begun < 6
         assert rig.types_of(handle.id) == ["STARTED", "COMPLETED"]
         stuck.go_on.set()
+
+
+async def test_no_event_has_anything_of_the_users_state(rig: Rig) -> None:
+    handle = await rig.start(chain(sets("a", x="TOP-SECRET"), llm("b", "TOP-SECRET {{x}}")))
+    await handle.result()
+    assert "TOP-SECRET" not in str([event.to_json() for event in rig.sink.of(handle.id)])
+
+
+async def test_a_second_run_of_the_same_id_has_event_ids_of_its_own(rig: Rig) -> None:
+    """Otherwise consumers, which drop what they have seen, would never hear of it."""
+    for _ in range(2):
+        handle = await rig.start(chain(sets("a", x=1)), id="events-twice")
+        await handle.result()
+    assert rig.types_of("events-twice") == ["STARTED", "STARTED", "COMPLETED", "COMPLETED"]

@@ -147,9 +147,7 @@ async def test_twenty_starts_after_a_terminated_holder_do_the_work_once(rig: Rig
     await rig.pause(first)
     await first.terminate()
     handles = await asyncio.gather(*(rig.start(document, idempotency_key=order) for _ in range(20)))
-    waits = {
-        asyncio.create_task(rig.sink.wait_for(handle.id, EventType.PAUSED_FOR_HITP)): handle for handle in handles
-    }
+    waits = {asyncio.create_task(rig.sink.wait_for(handle.id, EventType.PAUSED_FOR_HITP)): handle for handle in handles}
     done, waiting = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     for task in waiting:
         task.cancel()
