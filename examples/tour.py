@@ -53,10 +53,14 @@ def make_letters(count: int) -> dict[str, Any]:
 
 @contextmanager
 def running_worker(environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """``python worker.py`` in a process of its own."""
-    with log.open("ab") as out:
+    """``python worker.py`` in a process of its own, ready to work."""
+    with log.open("wb") as out:
         worker = subprocess.Popen([sys.executable, "worker.py"], cwd=ROOT, env=environment, stdout=out, stderr=out)
         try:
+            while b"worker ready" not in log.read_bytes():
+                if worker.poll() is not None:
+                    raise SystemExit(log.read_text())
+                time.sleep(0.1)
             yield worker
         finally:
             worker.terminate()
