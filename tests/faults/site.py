@@ -69,12 +69,12 @@ class Site:
         return await self.client.start_workflow("WorkflowOrchestrator", given, id=execution_id, task_queue="statebag")
 
     @asynccontextmanager
-    async def worker(self) -> AsyncIterator[subprocess.Popen[bytes]]:
+    async def worker(self, **environment: str) -> AsyncIterator[subprocess.Popen[bytes]]:
         """``python worker.py``, ready to work; ended gently if it still runs at the end."""
         process = subprocess.Popen(
             [sys.executable, "worker.py"],
             cwd=ROOT,
-            env=self.environment,
+            env=self.environment | environment,
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
         )
@@ -93,16 +93,19 @@ class Site:
         await reading
         process.stderr.close()
 
-    def outcome(self, result: Mapping[str, Any]) -> dict[str, Any]:
-        """What a run left: the user's variables and the history, without the times that were recorded."""
-        place = Place(
+    def place(self, result: Mapping[str, Any]) -> Place:
+        """Where the bag is that a run's output names."""
+        return Place(
             owner_id=OWNER,
             workflow_id=WORKFLOW,
             execution_id=result["execution_id"],
             version=0,
             root=result["final_state_s3_path"],
         )
-        bag = self.plugin.engine.read_bag(place)
+
+    def outcome(self, result: Mapping[str, Any]) -> dict[str, Any]:
+        """What a run left: the user's variables and the history, without the times that were recorded."""
+        bag = self.plugin.engine.read_bag(self.place(result))
         blobs = self.plugin.store.execution(OWNER, WORKFLOW, result["execution_id"])
         state = bag.user.whole()
         assert state.pop("begun")
