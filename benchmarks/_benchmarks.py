@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks._figures import Figure
@@ -12,12 +12,15 @@ from benchmarks._size import Size
 from benchmarks.pure import measure_pure
 from benchmarks.segment import measure_segment
 
-__all__ = ["BENCHMARKS", "Report", "Size", "run_benchmarks"]
+__all__ = ["BENCHMARKS", "SERVERS", "Report", "Size", "run_benchmarks"]
 
 BENCHMARKS: Mapping[str, Callable[[Rig, Size], Awaitable[list[Figure]]]] = {
     "segment": measure_segment,
     "pure": measure_pure,
 }
+
+
+SERVERS = ("stock", "responsive")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,21 +41,37 @@ class Report:
         }
 
 
-async def run_benchmarks(names: Sequence[str], size: Size | None = None, *, stock_server: bool = False) -> Report:
-    """Run some of :data:`BENCHMARKS` one after another on one server.
+SLOW_TURNS = 2
+"""Turns on the server as it comes: one takes five times as long there."""
+
+
+async def run_benchmarks(names: Sequence[str], size: Size | None = None, *, servers: Sequence[str] = SERVERS) -> Report:
+    """Run some of :data:`BENCHMARKS` one after another, on a server of their own each time.
 
     Args:
         names: which.
-        size: how much they do; the full size by default, with fewer turns on a stock server.
-        stock_server: leave the development server its limit of 20 reads of a queue a second.
+        size: how much they do; the full size by default.
+        servers: ``stock``, the development server as it comes, and ``responsive``, without its limit of 20 reads of a
+            queue a second. Figures of both are told apart by the ending ``.responsive``; only times are given twice.
 
     Raises:
         StateBagError: ``SERVER_UNREACHABLE``: no server could be started.
     """
-    # With that limit a turn takes five times as long.
-    size = size or (Size(turns=2) if stock_server else Size())
     figures: list[Figure] = []
-    async with open_rig(stock_server=stock_server) as rig:
-        for name in names:
-            figures += await BENCHMARKS[name](rig, size)
-        return Report(figures=tuple(figures), size=size, environment=rig.environment)
+    environment: Mapping[str, Any] = {}
+    for server in servers:
+        stock = server == "stock"
+        turns = size or (Size(turns=SLOW_TURNS) if stock else Size())
+        async with open_rig(stock_server=stock) as rig:
+            environment = rig.environment
+            for name in names:
+                measured = await BENCHMARKS[name](rig, turns)
+                figures += measured if stock or len(servers) == 1 else _times_of(measured)
+    order = {name: position for position, name in enumerate(names)}
+    figures.sort(key=lambda figure: order[figure.name.split(".")[0]])
+    return Report(figures=tuple(figures), size=size or Size(), environment=environment)
+
+
+def _times_of(figures: Sequence[Figure]) -> list[Figure]:
+    timed = [figure for figure in figures if figure.name.endswith((".time", ".cpu"))]
+    return [replace(figure, name=f"{figure.name}.responsive") for figure in timed]

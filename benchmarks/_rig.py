@@ -75,7 +75,6 @@ async def open_rig(*, stock_server: bool = False) -> AsyncGenerator[Rig]:
             "python": platform.python_version(),
             "temporalio": temporalio.__version__,
             "server": system.server_version,
-            "stock_server": stock_server,
         }
         yield Rig(client=client, bare=bare, plugin=plugin, meter=meter, settings=settings, environment=environment)
 

@@ -121,5 +121,6 @@ class Segments(Endings):
 
 def _quick(how: Mapping[str, Any]) -> dict[str, Any]:
     """``how`` for a segment that runs in the worker itself; an asynchronous one is only put aside there."""
-    names = ("label",) if how.get("mode") == "async" else ("label", "timeout_seconds", "retry")
-    return {name: how[name] for name in names if name in how}
+    if how.get("mode") == "async":
+        return {"label": how["label"]}
+    return {"timeout_seconds": FUNCTIONS["execute_segment"].timeout_seconds, **how}

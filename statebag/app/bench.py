@@ -6,7 +6,7 @@ import asyncio
 
 import click
 
-from benchmarks import BENCHMARKS, Figure, Report, run_benchmarks
+from benchmarks import BENCHMARKS, SERVERS, Figure, Report, run_benchmarks
 from statebag.app.output import print_json
 
 __all__ = ["bench"]
@@ -15,14 +15,18 @@ __all__ = ["bench"]
 @click.command()
 @click.argument("name", required=False, type=click.Choice(list(BENCHMARKS)))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, nothing else.")
-@click.option("--stock-server", is_flag=True, help="Leave the server its limit of 20 reads of a queue a second.")
-def bench(name: str | None, *, as_json: bool, stock_server: bool) -> int:
+@click.option(
+    "--server", type=click.Choice(SERVERS), help="Which development server: as it comes, or without its waits."
+)
+def bench(name: str | None, *, as_json: bool, server: str | None) -> int:
     """Measure what runs cost, against plain Temporal.
 
-    NAME is one benchmark; without it all are run, on a server of their own. What a figure is compared with is measured
-    in the same run, both several times in turns; medians are shown.
+    NAME is one benchmark; without it all are run, on servers of their own. What a figure is compared with is measured
+    in the same run, both several times in turns; medians are shown. Times are given for the development server as it
+    comes, which waits up to 50 ms before each step, and again (.responsive) for one that does not.
     """
-    report = asyncio.run(run_benchmarks([name] if name is not None else list(BENCHMARKS), stock_server=stock_server))
+    names = [name] if name is not None else list(BENCHMARKS)
+    report = asyncio.run(run_benchmarks(names, servers=SERVERS if server is None else [server]))
     if as_json:
         print_json(report.to_json())
     else:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
+import threading
 from datetime import timedelta
 
 from temporalio.client import Client
@@ -21,6 +23,9 @@ __all__ = ["main", "make_worker", "serve"]
 STICKY_TIMEOUT = timedelta(seconds=3)
 """After it, another worker takes over a run whose own worker does not: the wait after a crash, at the price of a replay
 when a worker was only busy."""
+
+LEAVE_SECONDS = 3
+"""Beyond the time that running activities have to finish: then the process leaves, whatever a node still does."""
 
 _log = logging.getLogger("statebag.worker")
 
@@ -59,7 +64,21 @@ async def serve(settings: Settings) -> None:
         )
         await stop.wait()
         _log.info("stopping: running activities have %d s to finish", settings.graceful_shutdown_seconds)
+        _leave_after(settings.graceful_shutdown_seconds + LEAVE_SECONDS)
     _log.info("stopped")
+
+
+def _leave_after(seconds: float) -> None:
+    """End the process by then. A thread can't be stopped, and Python waits for its threads before it ends."""
+
+    def leave() -> None:
+        _log.warning("a node still runs after %g s: leaving it; another worker does its segment again", seconds)
+        logging.shutdown()
+        os._exit(0)
+
+    timer = threading.Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()
 
 
 def main() -> int:

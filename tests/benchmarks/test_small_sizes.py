@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
@@ -21,7 +22,7 @@ SMALL = Size(segments=12, turns=1, large_bytes=400_000, small_bytes=2_000)
 
 @pytest.fixture(scope="module")
 async def report() -> Report:
-    return await run_benchmarks(list(BENCHMARKS), SMALL)
+    return await run_benchmarks(list(BENCHMARKS), SMALL, servers=["responsive"])
 
 
 @pytest.fixture
@@ -73,16 +74,16 @@ def test_times_are_compared_in_the_same_run(figures: dict[str, Figure]) -> None:
 
 
 def test_the_command_prints_one_object(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[list[str], bool]] = []
+    asked: list[tuple[list[str], list[str]]] = []
 
-    async def measured(names: list[str], *, stock_server: bool) -> Report:
-        asked.append((names, stock_server))
+    async def measured(names: list[str], *, servers: Sequence[str]) -> Report:
+        asked.append((names, list(servers)))
         return report
 
     monkeypatch.setattr(command, "run_benchmarks", measured)
     result = CliRunner().invoke(command.bench, ["pure", "--json"])
     body: dict[str, Any] = json.loads(result.stdout)
-    assert asked == [(["pure"], False)]
+    assert asked == [(["pure"], ["stock", "responsive"])]
     assert [set(figure) for figure in body["figures"]] == [
         {"name", "value", "unit", "compared_with", "ratio"} for _ in report.figures
     ]

@@ -148,6 +148,19 @@ async def test_a_worker_told_to_stop_finishes_its_node(site: Site, gates: Gates)
     assert await attempts(handle) == 1
 
 
+@pytest.mark.parametrize("kind", ["gated", "gated_here"])
+async def test_a_worker_told_to_stop_leaves_a_node_that_does_not_end(site: Site, gates: Gates, kind: str) -> None:
+    async with site.worker(**gates.environment, STATEBAG_GRACEFUL_SHUTDOWN_SECONDS="1") as worker:
+        handle = await start(site, document(kind))
+        await gates.notes("b", "entered", 1)
+        worker.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(worker.wait, 15) == 0
+    gates.open("b")
+    async with site.worker(**gates.environment) as other:
+        assert (await handle.result())["status"] == "SUCCEEDED"
+        assert await gates.notes("b", "done", 1) == [other.pid]
+
+
 async def test_a_worker_that_was_frozen_in_a_node_changes_nothing_when_it_wakes(site: Site, gates: Gates) -> None:
     """It was taken for dead; another one has done the segment. Its late result is the same one again."""
     async with site.worker(**gates.environment) as frozen:

@@ -11,7 +11,7 @@ import pytest
 from statebag.config import Node
 from statebag.errors import ProviderUnavailable, StateBagError, StoreUnavailable
 from statebag.nodes import NodeContext
-from tests.rig import Rig, chain, events_of, probe, sets
+from tests.rig import Rig, chain, events_of, probe
 from tests.workflows.states import BORN, FAIL
 
 WHERE = pytest.mark.parametrize("local", [True, False], ids=["in the worker", "outside"])
@@ -81,7 +81,7 @@ async def test_a_node_that_takes_too_long_is_given_up_and_hears_of_it(rig: Rig, 
     nap = threading.Event()
     rig.behaviours["hang"] = hang
     limits = {"timeout_seconds": 0.2, "retry_config": {"max_retries": 1, "base_delay": 0.05}}
-    handle = await rig.start(chain(sets("x", x=1), probe("a", "hang", local=local, **limits)))
+    handle = await rig.start(chain(probe("a", "hang", local=local, **limits)))
     failure = await rig.failure(handle)
     assert failure.details[0]["code"] == "NODE_TIMEOUT"
     assert "0.2 s" in failure.message
