@@ -21,11 +21,12 @@ __all__ = ["bench"]
 def bench(name: str | None, *, as_json: bool, server: str | None) -> int:
     """Measure what runs cost, against plain Temporal.
 
-    NAME is one benchmark; without it all are run, on servers of their own. What a figure is compared with is measured
+    NAME is one benchmark; without it all are run, on servers of their own. `segment` includes `pure`: what a segment
+    costs with and without an outside call. What a figure is compared with is measured
     in the same run, both several times in turns; medians are shown. Times are given for the development server as it
     comes, which waits up to 50 ms before each step, and again (.responsive) for one that does not.
     """
-    names = [name] if name is not None else list(BENCHMARKS)
+    names = [name] if name not in (None, "segment") else list(BENCHMARKS)
     report = asyncio.run(run_benchmarks(names, servers=SERVERS if server is None else [server]))
     if as_json:
         print_json(report.to_json())

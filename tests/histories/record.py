@@ -7,6 +7,7 @@ record anew only for a path that has none yet; a change that breaks one needs ``
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import sys
 import tempfile
@@ -65,7 +66,11 @@ async def async_llm(rig: Rig) -> Handle:
 
 async def node_failed(rig: Rig) -> Handle:
     """A node fails for good."""
-    failing = {"id": "b", "type": "operator_official", "config": {"strategy": "assert", "params": {"condition": "$.x == 2"}}}
+    failing = {
+        "id": "b",
+        "type": "operator_official",
+        "config": {"strategy": "assert", "params": {"condition": "$.x == 2"}},
+    }
     return await rig.start(chain(sets("a", x=1), failing), id="failed")
 
 
@@ -134,10 +139,8 @@ async def record(rig: Rig, path: Path_) -> None:
     """Run ``path`` and keep its history, or one for each of its runs."""
     handle = await path(rig)
     first = (await handle.describe()).run_id if path is not continued else handle.first_execution_run_id
-    try:
+    with contextlib.suppress(WorkflowFailureError):
         await handle.result()
-    except WorkflowFailureError:
-        pass
     name = path.__name__.replace("_", "-")
     runs = [first]
     if path is continued:

@@ -21,6 +21,7 @@ from tests.histories.record import PATHS
 FOLDER = Path(__file__).parent
 HISTORIES = sorted(FOLDER.glob("*.json"))
 
+
 @pytest.fixture
 def plugin(tmp_path: Path) -> StateBagPlugin:
     return StateBagPlugin(Settings(store=tmp_path.as_uri()))
