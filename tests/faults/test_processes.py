@@ -128,7 +128,7 @@ async def test_a_worker_killed_in_a_node_is_replaced(site: Site, gates: Gates, k
         gates.open("b")
         output = await handle.result()
         assert await gates.notes("b", "done", 1) == [second.pid]
-    assert kind == "gated_here" or await attempts(handle) == 2
+    assert kind == "gated_here" or await attempts(handle) >= 2
     state = site.plugin.engine.read_bag(site.place(output)).user.whole()
     assert (state["x"], state["y"], len(state["b"])) == (1, 2, 64)
 
@@ -173,10 +173,12 @@ async def test_a_worker_that_was_frozen_in_a_node_changes_nothing_when_it_wakes(
                 gates.open("b")
                 output = await handle.result()
                 frozen.send_signal(signal.SIGCONT)
-                assert await gates.notes("b", "done", 2) == [other.pid, frozen.pid]
+                done = await gates.notes("b", "done", 2)
+                assert (done[0], set(done[1:])) == (other.pid, {frozen.pid})
         finally:
             frozen.send_signal(signal.SIGCONT)
-    assert await attempts(handle) == 2
+    # The server may hand further attempts to the frozen worker, whose call for work is still open.
+    assert await attempts(handle) >= 2
     run_id = (await handle.describe()).run_id
     commits = list_commits(site.plugin.store.execution(OWNER, WORKFLOW, "hit"), lineage=run_id)
     assert [(record["bag_version"], record["action"]) for record in commits] == [
