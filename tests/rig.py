@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -109,6 +110,8 @@ class Rig:
     sink: Recorder
     task_queue: str
     behaviours: dict[str, Behaviour] = field(default_factory=dict[str, Behaviour])
+    task_timeout: timedelta | None = None
+    """Time of a workflow task; the server's ten seconds where it is None."""
 
     def gate(self, name: str, changes: Mapping[str, Any] | None = None) -> tuple[asyncio.Event, threading.Event]:
         """Make the behaviour ``name`` wait: gives what is set when it is entered, and what lets it go on."""
@@ -130,7 +133,11 @@ class Rig:
 
     async def start_raw(self, body: Any, *, id: str | None = None) -> WorkflowHandle[Any, Any]:
         return await self.client.start_workflow(
-            "WorkflowOrchestrator", body, id=id or f"run-{secrets.token_hex(8)}", task_queue=self.task_queue
+            "WorkflowOrchestrator",
+            body,
+            id=id or f"run-{secrets.token_hex(8)}",
+            task_queue=self.task_queue,
+            task_timeout=self.task_timeout,
         )
 
     async def pause(self, handle: WorkflowHandle[Any, Any], *, times: int = 1) -> dict[str, Any]:
@@ -216,8 +223,6 @@ async def start_rig(
 
 
 def worker_of(rig: Rig, settings: Settings, *, interceptors: Sequence[Interceptor] = ()) -> Worker:
-    from datetime import timedelta
-
     return Worker(
         rig.client,
         task_queue=settings.task_queue,

@@ -46,7 +46,8 @@ class Settings:
     max_concurrent_local_activities: int = 100
     max_concurrent_workflow_tasks: int = 100
     max_cached_workflows: int = 1000
-    """Runs kept in memory between their steps."""
+    """Runs kept in memory between their steps. Keep it above the number of runs that are busy at the same time: one that
+    is dropped in the middle of a step stands still for 10 seconds, and is then taken up again."""
     graceful_shutdown_seconds: int = 30
     """Time that running activities get to finish after the worker is told to stop."""
     log_level: str = "INFO"

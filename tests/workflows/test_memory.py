@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,8 @@ async def test_a_run_is_rebuilt_from_its_history_at_each_step(
     )
     with caplog.at_level(logging.WARNING):
         async with start_rig(dev_server, tmp_path, max_cached_workflows=0) as rig:
+            # A run that is dropped while it works in the worker itself is taken up again after that time.
+            rig.task_timeout = timedelta(seconds=1)
             handle = await rig.start(document, idempotency_key=secrets.token_hex(6))
             await rig.pause(handle)
             assert [pause["pause_id"] for pause in await handle.query("pending")] == ["3-1"]
