@@ -17,7 +17,7 @@ from statebag.bag._pipe import Outcome, Surroundings, finish
 from statebag.bag._result import Delta, Status
 from statebag.bag._segments import store_segments
 from statebag.blobs import BlobStore, ExecutionBlobs, Pointer
-from statebag.config import ExecutionInput, drop_reserved, load_document, parse_execution_input
+from statebag.config import ExecutionInput, drop_reserved, load_document, merge_initial_state, parse_execution_input
 from statebag.errors import InputRefused, PointerNotFound, Problem, StateBagError
 from statebag.nodes import NodeRegistry
 from statebag.plan import Plan, plan_document
@@ -76,7 +76,7 @@ def bear(
     loaded = load_document(raw, registry)
     document = loaded.document
     plan = plan_document(document, registry)
-    user, dropped = _user_state(given, document.initial_state, blobs)
+    user, warnings = _user_state(given, document.initial_state, blobs)
     control = Control(
         ownerId=given.owner_id,
         workflowId=given.workflow_id,
@@ -101,7 +101,7 @@ def bear(
     )
     delta = Delta(
         status=Status.STARTED,
-        warnings=(*given.warnings, *loaded.warnings, *reserved_warnings(dropped, "$.initial_state")),
+        warnings=(*given.warnings, *loaded.warnings, *warnings),
     )
     around = Surroundings(blobs=blobs, policy=policy, now=now)
     outcome = finish("init", Bag(control=control, kernel=kernel, user=user), delta, around)
@@ -129,11 +129,11 @@ def _document_of(given: ExecutionInput, blobs: ExecutionBlobs) -> Any:
 
 def _user_state(
     given: ExecutionInput, defaults: Mapping[str, Any], blobs: ExecutionBlobs
-) -> tuple[UserFields, tuple[str, ...]]:
+) -> tuple[UserFields, tuple[Problem, ...]]:
     """The input's state over the document's, without reading what is stored already."""
     if given.initial_state_pointer is None:
-        kept, dropped = drop_reserved({**defaults, **(given.initial_state or {})})
-        return UserFields.of(kept, blobs), dropped
+        merged = merge_initial_state(defaults, given.initial_state or {})
+        return UserFields.of(merged.state, blobs), merged.warnings
     pointer = given.initial_state_pointer
     if isinstance(pointer, str):
         pointer = _pointer_at(pointer, blobs)
@@ -141,7 +141,7 @@ def _user_state(
     names = set(fields.names())
     _, dropped = drop_reserved(dict.fromkeys(sorted(names)))
     missing, also = drop_reserved({name: value for name, value in defaults.items() if name not in names})
-    return fields.change(missing, dropped), (*dropped, *also)
+    return fields.change(missing, dropped), reserved_warnings((*dropped, *also), "$.initial_state")
 
 
 def _pointer_at(key: str, blobs: ExecutionBlobs) -> Any:

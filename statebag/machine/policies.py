@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from statebag.config import PauseSpec
+
 __all__ = ["FUNCTIONS", "GRACE_SECONDS", "HITP_TIMEOUT_SECONDS", "Function", "Retry"]
 
-HITP_TIMEOUT_SECONDS = 86400.0
+HITP_TIMEOUT_SECONDS = PauseSpec.timeout_seconds
 """Time a person has to answer, where the pause names none."""
 
 GRACE_SECONDS = 5.0
