@@ -43,7 +43,7 @@ bench: install ## Measure the cost of a segment.
 
 lock: install ## Lock the newest versions that pyproject.toml allows.
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-		--extra llm --group dev pyproject.toml -o requirements.lock --upgrade
+		--extra llm --extra db --group dev pyproject.toml -o requirements.lock --upgrade
 
 clean: ## Remove .venv and caches.
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -31,7 +31,9 @@ def as_failures(*, max_retries: int | None = None) -> Generator[None]:
     except FailureError:
         raise
     except StateBagError as error:
-        refused = isinstance(error, ProviderUnavailable) and max_retries is not None
+        # A try that has got on is none of those that a node grants: a long list may meet more refusals than that.
+        got_on = bool(error.details.get("progress"))
+        refused = isinstance(error, ProviderUnavailable) and max_retries is not None and not got_on
         final = not error.retryable or (refused and _attempt() > (max_retries or 0))
         delay = error.details.get("retry_after_seconds")
         raise ApplicationError(

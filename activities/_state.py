@@ -39,6 +39,7 @@ class StateActivities:
         return [
             self.init,
             self.execute_segment,
+            self.begin_branch,
             self.hydrate_segment,
             self.hydrate_branch,
             self.decompress,
@@ -58,7 +59,21 @@ class StateActivities:
         place, attempt = place_of(task), activity.info().attempt
         async with sign_of_life() as beat:
             step = await self._call(
-                lambda: self._engine.execute_segment(place, task["segment"], attempt=attempt, heartbeat=beat),
+                lambda: self._engine.execute_segment(
+                    place, task["segment"], action=task.get("action", "sync"), attempt=attempt, heartbeat=beat
+                ),
+                max_retries=task.get("max_retries", MAX_RETRIES),
+                limit_seconds=time_limit(),
+            )
+        return step.to_json()
+
+    @activity.defn(name="begin_branch")
+    async def begin_branch(self, task: Task) -> dict[str, Any]:
+        """Make the bag of the pending branch ``task["branch"]``, and run its first segment where that is quick."""
+        place, attempt = place_of(task), activity.info().attempt
+        async with sign_of_life() as beat:
+            step = await self._call(
+                lambda: self._engine.begin_branch(place, task["branch"], attempt=attempt, heartbeat=beat),
                 max_retries=task.get("max_retries", MAX_RETRIES),
                 limit_seconds=time_limit(),
             )

@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks._figures import Figure
 from benchmarks._rig import Rig, open_rig
 from benchmarks._size import Size
+from benchmarks.branches import measure_branches
 from benchmarks.pure import measure_pure
 from benchmarks.segment import measure_segment
 
@@ -17,6 +18,7 @@ __all__ = ["BENCHMARKS", "SERVERS", "Report", "Size", "run_benchmarks"]
 BENCHMARKS: Mapping[str, Callable[[Rig, Size], Awaitable[list[Figure]]]] = {
     "segment": measure_segment,
     "pure": measure_pure,
+    "branches": measure_branches,
 }
 
 

@@ -46,7 +46,7 @@ async def measure(
         id: its id.
         task_queue: where its worker listens.
         steps: how many it has.
-        first: type of the activity that is the first step; None to take the time from the start of the run.
+        first: type of the activity or child workflow that is the first step; None for the time from the run's start.
     """
     cpu = time.process_time()
     handle = await client.start_workflow(workflow, argument, id=id, task_queue=task_queue)
@@ -68,7 +68,9 @@ def _span(events: list[HistoryEvent], first: str | None) -> float:
     return (events[-1].event_time.ToNanoseconds() - begin.event_time.ToNanoseconds()) / 1e6
 
 
-def _schedules(event: HistoryEvent, activity: str) -> bool:
-    if event.event_type != EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
-        return False
-    return event.activity_task_scheduled_event_attributes.activity_type.name == activity
+def _schedules(event: HistoryEvent, name: str) -> bool:
+    if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+        return event.activity_task_scheduled_event_attributes.activity_type.name == name
+    if event.event_type == EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
+        return event.start_child_workflow_execution_initiated_event_attributes.workflow_type.name == name
+    return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-__all__ = ["calling_document", "pure_document", "state_of"]
+__all__ = ["calling_document", "forking_document", "pure_document", "state_of"]
 
 _SEED = 20
 
@@ -40,6 +40,19 @@ def pure_document(segments: int) -> dict[str, Any]:
         {"source": f"set_{number - 1}", "target": f"set_{number}", "type": "hitp"} for number in range(1, segments)
     ]
     return {"nodes": nodes, "edges": edges, "max_loop_iterations": segments + 1}
+
+
+def forking_document(branches: int) -> dict[str, Any]:
+    """A node that forks into branches of one step each, which set a field of 1 KB, and a node where they join."""
+    texts = random.Random(_SEED)
+    steps: list[dict[str, Any]] = [
+        {"id": f"set_{number}", "type": "operator", "config": {"sets": {f"answer_{number}": _text(texts, 1000)}}}
+        for number in range(branches)
+    ]
+    ends: list[dict[str, Any]] = [{"id": "fork", "type": "operator"}, {"id": "join", "type": "operator"}]
+    edges = [{"source": "fork", "target": step["id"]} for step in steps]
+    edges += [{"source": step["id"], "target": "join"} for step in steps]
+    return {"nodes": [*ends, *steps], "edges": edges}
 
 
 def state_of(total_bytes: int, *, fields: int, answers: int) -> dict[str, str]:

@@ -16,7 +16,7 @@ from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from benchmarks._bare import BareLoop, bare_step
+from benchmarks._bare import BareBranch, BareFanOut, BareLoop, bare_step
 from benchmarks._meter import StoreMeter
 from benchmarks._pure_loop import PureLoop
 from statebag.app.embedded import start_server
@@ -66,7 +66,12 @@ async def open_rig(*, stock_server: bool = False) -> AsyncGenerator[Rig]:
         await stack.enter_async_context(make_worker(client, settings))
         await stack.enter_async_context(Worker(client, task_queue=PURE_QUEUE, workflows=[PureLoop]))
         await stack.enter_async_context(
-            Worker(bare, task_queue=BARE_QUEUE, workflows=[BareLoop], activities=[bare_step])
+            Worker(
+                bare,
+                task_queue=BARE_QUEUE,
+                workflows=[BareLoop, BareFanOut, BareBranch],
+                activities=[bare_step],
+            )
         )
         system = await bare.workflow_service.get_system_info(GetSystemInfoRequest())
         environment = {

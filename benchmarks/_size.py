@@ -13,6 +13,8 @@ class Size:
 
     segments: int = 100
     """Segments of a run, and steps of what it is compared with."""
+    branches: int = 200
+    """Branches of a fork, of one step each, and children of what it is compared with."""
     turns: int = 5
     """Times that each side runs; they take turns, and medians are given."""
     large_bytes: int = 20_000_000

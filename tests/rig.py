@@ -9,7 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,8 +30,12 @@ from statebag.events import EventType, LifecycleEvent
 from statebag.nodes import NodeContext, NodeOutput, builtin_registry
 from statebag.nodes import Scope as NodeScope
 
+EVENTS_A_RUN = 40
+"""Where a server wants a new history soon, it wants one after so many events."""
+
 Document = dict[str, Any]
-Behaviour = Callable[[Node, NodeScope, NodeContext], Mapping[str, Any]]
+Behaviour = Callable[[Node, NodeScope, NodeContext], Mapping[str, Any] | NodeOutput]
+"""Gives the fields to set, or the whole output."""
 
 
 class Recorder:
@@ -51,6 +55,15 @@ class Recorder:
         """The events of a run, each once, in order."""
         events = {event.event_id: event for event in self.deliveries if event.execution_id == execution_id}
         return sorted(events.values(), key=lambda event: event.sequence)
+
+    async def wait_for_pause(self, execution_id: str, pause_id: str) -> LifecycleEvent:
+        """The event of that pause, when it is there."""
+        times = 1
+        while True:
+            event = await self.wait_for(execution_id, EventType.PAUSED_FOR_HITP, times=times)
+            if event.detail["pause_id"] == pause_id:
+                return event
+            times += 1
 
     async def wait_for(self, execution_id: str, event_type: EventType, *, times: int = 1) -> LifecycleEvent:
         """The event of that type and number, when it is there."""
@@ -93,7 +106,8 @@ class Probe:
         return None
 
     def run(self, node: Node, scope: NodeScope, context: NodeContext) -> NodeOutput:
-        return NodeOutput(changes=self._behaviours[node.config["does"]](node, scope, context))
+        done = self._behaviours[node.config["does"]](node, scope, context)
+        return done if isinstance(done, NodeOutput) else NodeOutput(changes=done)
 
 
 class LocalProbe(Probe):
@@ -146,6 +160,20 @@ class Rig:
         (pause,) = await handle.query("pending")
         return pause
 
+    async def pause_of(self, handle: WorkflowHandle[Any, Any], pause_id: str) -> dict[str, Any]:
+        """The pause with that id, as soon as the run waits at it."""
+        await self.sink.wait_for_pause(handle.id, pause_id)
+        (pause,) = [one for one in await handle.query("pending") if one["pause_id"] == pause_id]
+        return pause
+
+    async def branches(self, handle: WorkflowHandle[Any, Any]) -> list[WorkflowHandle[Any, Any]]:
+        """The branch workflows that a run or a branch has started so far, in branch order."""
+        started = await events_of(handle, "CHILD_WORKFLOW_EXECUTION_STARTED")
+        found = [event.child_workflow_execution_started_event_attributes for event in started]
+        ids = [one.workflow_execution.workflow_id for one in found if one.workflow_type.name == "BranchWorkflow"]
+        numbered = sorted(ids, key=lambda name: [int(part) for part in name.removeprefix(f"{handle.id}/").split("/")])
+        return [self.client.get_workflow_handle(name) for name in numbered]
+
     async def respond(self, handle: WorkflowHandle[Any, Any], answer: Any) -> dict[str, Any]:
         return await handle.execute_update("respond", answer)
 
@@ -196,6 +224,7 @@ async def start_rig(
     interceptors: Sequence[Interceptor] = (),
     sinks: Sequence[Any] = (),
     task_queue: str | None = None,
+    now: Callable[[], datetime] | None = None,
     max_cached_workflows: int = 1000,
     graceful_shutdown_seconds: int = 5,
 ) -> AsyncIterator[Rig]:
@@ -216,6 +245,8 @@ async def start_rig(
         sinks=[*sinks, sink],
         dispatcher=dispatcher,
     )
+    if now is not None:
+        plugin.engine._now = now
     client = await Client.connect(address, plugins=[plugin])
     rig = Rig(client=client, plugin=plugin, sink=sink, task_queue=queue, behaviours=behaviours)
     async with worker_of(rig, settings, interceptors=interceptors):
@@ -247,6 +278,34 @@ def chain(*nodes: Mapping[str, Any], edges: Sequence[Mapping[str, Any]] = (), **
     }
 
 
+def forks(
+    source: Mapping[str, Any],
+    *branches: Sequence[Mapping[str, Any]],
+    join: Mapping[str, Any] | None = None,
+    edges: Sequence[Mapping[str, Any]] = (),
+    **more: Any,
+) -> Document:
+    """A document with an edge from ``source`` to each branch, whose nodes follow one another and lead to ``join``.
+
+    ``edges`` take the place of those between the same nodes.
+    """
+    end = [] if join is None else [join]
+    rows = [[source, *branch, *end] for branch in branches]
+    plain = {
+        (a["id"], b["id"]): {"source": a["id"], "target": b["id"]} for row in rows for a, b in itertools.pairwise(row)
+    }
+    given = {(edge["source"], edge["target"]): edge for edge in edges}
+    nodes = [source, *(node for branch in branches for node in branch), *end]
+    return {"nodes": nodes, "edges": list((plain | given).values()), **more}
+
+
+def group(name: str, *branches: Sequence[Mapping[str, Any]] | Document, **config: Any) -> dict[str, Any]:
+    """A node with branches that are planned: each a document, or nodes that follow one another."""
+    bodies = [branch if isinstance(branch, dict) else chain(*branch) for branch in branches]
+    named = [{"branch_id": f"b{number}", **body} for number, body in enumerate(bodies)]
+    return {"id": name, "type": "parallel_group", "config": config, "branches": named}
+
+
 def sets(name: str, **values: Any) -> dict[str, Any]:
     """A node that sets fields."""
     return {"id": name, "type": "operator", "config": {"sets": values}}
@@ -274,6 +333,17 @@ async def events_of(handle: WorkflowHandle[Any, Any], kind: str | None = None) -
         return list(history.events)
     wanted = HistoryEventType.Value(f"EVENT_TYPE_{kind}")
     return [event for event in history.events if event.event_type == wanted]
+
+
+async def run_ids(rig: Rig, handle: WorkflowHandle[Any, Any]) -> list[str]:
+    """The runs of a chain so far, oldest first."""
+    first = handle.first_execution_run_id or (await handle.describe()).raw_info.first_run_id
+    found = [first]
+    while True:
+        last = (await events_of(rig.client.get_workflow_handle(handle.id, run_id=found[-1])))[-1]
+        if not last.HasField("workflow_execution_continued_as_new_event_attributes"):
+            return found
+        found.append(last.workflow_execution_continued_as_new_event_attributes.new_execution_run_id)
 
 
 def same_bytes(one: Any, other: Any) -> bool:

@@ -56,6 +56,17 @@ def test_an_empty_order_fails_with_its_reason() -> None:
     assert result["trace"][-2:] == ["NotifyAndFail", "WorkflowFailed"]
 
 
+def test_a_tender_is_read_from_three_sides_at_once_and_negotiated() -> None:
+    code, result = run_example("tender.json", EXAMPLES / "tender.input.json", "--auto-approve")
+    state = result["final_state"]
+    assert (code, result["status"], result["pauses"], result["total_segments"]) == (0, "SUCCEEDED", 1, 7)
+    assert state["outcome"] == "Brightside wins with 0.966 after 1 rounds."
+    assert [entry["reference"]["score"] for entry in state["reference_results"]] == [0.5, 0.8, 0.9]
+    assert state["price_scores"] == {"Brightside": 0.833, "Novak": 1.0, "Okoye": 0.909}
+    assert state["legal_note"] == "fine"
+    assert result["trace"].count("ProcessParallelBranches") == 1
+
+
 def test_a_catalogue_of_ten_megabytes_is_summarised(tmp_path: Path) -> None:
     given = tmp_path / "catalogue.json"
     with given.open("w") as out:

@@ -1,6 +1,7 @@
 """Temporal workflow definitions, one machine a file."""
 
+from workflows._branch import BranchWorkflow
 from workflows._claim import IdempotencyClaim
 from workflows._orchestrator import WorkflowOrchestrator
 
-__all__ = ["IdempotencyClaim", "WorkflowOrchestrator"]
+__all__ = ["BranchWorkflow", "IdempotencyClaim", "WorkflowOrchestrator"]

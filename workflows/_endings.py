@@ -27,6 +27,10 @@ class Endings(Machine):
         self._facts: dict[str, Any] = {}
         self._status = "RUNNING"
         self._asked = 0
+        """Pauses of this workflow itself."""
+        self._held = 0
+        """Pauses that a person was asked at, those of branches too."""
+        self._failed_branches = 0
 
     @property
     def _now(self) -> Step:
@@ -53,8 +57,9 @@ class Endings(Machine):
             "workflowId": self.workflow_id,
             "final_state_s3_path": step.root,
             "loop_counter": step.loop_counter,
-            "pauses": self._asked,
+            "pauses": self._held,
             **{name: facts[name] for name in ("total_segments", "start_time", "llm_segments", "hitp_segments")},
+            **({"failed_branches": self._failed_branches} if self._failed_branches else {}),
         }
         self.enter(State.WORKFLOW_SUCCEEDED)
         return output

@@ -35,6 +35,16 @@ class Machine:
         self.owner_id = ""
         self.workflow_id = ""
 
+    @workflow.query(name="current_state")
+    def current_state(self) -> str:
+        """Name of the state the machine is in."""
+        return self.trace[-1] if self.trace else ""
+
+    @workflow.query(name="trace")
+    def trace_so_far(self) -> list[str]:
+        """Names of all states entered, in order."""
+        return list(self.trace)
+
     def enter(self, state: State) -> None:
         """Record a state."""
         self.trace.append(str(state))
@@ -147,6 +157,6 @@ def _policy(facts: Function, given: Mapping[str, Any]) -> RetryPolicy:
     return RetryPolicy(
         initial_interval=timedelta(seconds=initial),
         backoff_coefficient=retry.backoff,
-        maximum_interval=timedelta(seconds=max(retry.max_interval_seconds, initial)),
+        maximum_interval=timedelta(seconds=max(given.get("max_delay_seconds") or retry.max_interval_seconds, initial)),
         maximum_attempts=0 if retries is None else retries + 1,
     )

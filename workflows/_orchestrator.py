@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 
 from workflows._claims import Claim, claim_key
+from workflows._forks import Forks
 from workflows._machine import describe, failure_of
 from workflows._pauses import Pauses
-from workflows._segments import Segments
 
 with workflow.unsafe.imports_passed_through():
     from statebag.canonical import canonical_bytes, sha256_hex
@@ -28,7 +30,7 @@ _CONTINUED = "$continued"
 
 
 @workflow.defn(name="WorkflowOrchestrator", sandboxed=False)
-class WorkflowOrchestrator(Segments):
+class WorkflowOrchestrator(Forks):
     """Runs a workflow document durably.
 
     The input is an execution input (``workflow_config``, ``initial_state``, ``ownerId``, …); the result names the
@@ -39,6 +41,7 @@ class WorkflowOrchestrator(Segments):
     def __init__(self) -> None:
         super().__init__()
         self._claim: Claim | None = None
+        self._pauses = Pauses()
 
     @workflow.run
     async def run(self, input: Any = None) -> dict[str, Any]:  # noqa: A002 - the name a caller sees
@@ -61,36 +64,38 @@ class WorkflowOrchestrator(Segments):
     def _check_answer(self, answer: Any = None) -> None:
         self._pauses.check(answer)
 
+    @workflow.signal(name="branch_pause", unfinished_policy=workflow.HandlerUnfinishedPolicy.ABANDON)
+    async def branch_pause(self, child: str, question: dict[str, Any]) -> None:
+        """The branch workflow ``child`` asks a person: ``question`` is ``{"pause_id", "segment", "spec"}``.
+
+        Where a fork is passed again, the ids of its branches' pauses repeat: people see them with a number then.
+        """
+        if self._pauses.is_over(child) or not self._is_mine(child):
+            return
+        pause_id = self._pauses.new_id(question["pause_id"])
+        answer = await self._hold(pause_id, question["segment"], question["spec"], child=child)
+        if answer is None:
+            return
+        try:
+            await workflow.get_external_workflow_handle(child).signal("pause_over", args=[question["pause_id"], answer])
+        except ApplicationError as gone:
+            workflow.logger.warning("branch %s: is over; its answer has no use: %s", child, gone)
+
+    @workflow.signal(name="branch_over")
+    async def _forget_pauses(self, child: str) -> None:
+        """The branch workflow ``child`` is over, and so is what it asked."""
+        if self._pauses.drop(child):
+            self._show_waiting()
+
     @workflow.query(name="pending")
     def pending(self) -> list[dict[str, Any]]:
         """The pauses that wait for an answer."""
         return self._pauses.pending()
 
-    @workflow.query(name="current_state")
-    def current_state(self) -> str:
-        """Name of the state the machine is in."""
-        return self.trace[-1] if self.trace else ""
-
-    @workflow.query(name="trace")
-    def trace_so_far(self) -> list[str]:
-        """Names of all states entered, in order."""
-        return list(self.trace)
-
     @workflow.query(name="progress")
     def progress(self) -> dict[str, Any]:
-        """Counts, the current segment, and where the bag is."""
-        step = self._step
-        return {
-            "status": self._status,
-            "current_state": self.current_state(),
-            "segment_to_run": step.segment_to_run if step else 0,
-            "loop_counter": step.loop_counter if step else 0,
-            "label": step.next.get("label", "") if step else "",
-            "pauses": self._asked,
-            "bag": step.root if step else None,
-            "bag_version": step.version if step else 0,
-            **self._facts,
-        }
+        """Counts, the current segment, and where the bag is; ``branches`` while some are under way."""
+        return {**self._progress(), **({"branches": self._branches} if self._branches else {})}
 
     async def _run(self, raw: Any) -> dict[str, Any]:
         if isinstance(raw, Mapping) and _CONTINUED in raw and workflow.info().continued_run_id is not None:
@@ -107,7 +112,7 @@ class WorkflowOrchestrator(Segments):
     async def _advance(self, state: State) -> State:
         """Enter one arm of the router and give the state that follows it."""
         if state is State.EXECUTE_SEGMENT:
-            self._continue_as_new_if_due()
+            await self._continue_as_new_if_due()
             await self._execute_segment()
         elif state is State.CHECK_LOOP_LIMIT:
             self.enter(state)
@@ -118,6 +123,8 @@ class WorkflowOrchestrator(Segments):
             await self._wait_for_answer()
         elif state is State.HANDLE_ASYNC_LLM:
             await self._wait_for_llm()
+        elif state is State.PROCESS_PARALLEL_BRANCHES:
+            await self._process_branches()
         else:
             step = self._now
             text = f"segment {step.segment_to_run}: the run can't go on after {step.next_action}."
@@ -209,28 +216,51 @@ class WorkflowOrchestrator(Segments):
         if self._claim is not None:
             await self._claim.release(self._status)
 
-    def _continue_as_new_if_due(self) -> None:
+    async def _ask(self, pause_id: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+        answer = await self._hold(pause_id, self._now.segment_to_run, spec)
+        return answer or {"decision": "TIMEOUT", "token_id": pause_id}
+
+    async def _hold(
+        self, pause_id: str, segment: int, spec: Mapping[str, Any], *, child: str = ""
+    ) -> dict[str, Any] | None:
+        """Hold a pause open until it is answered or its time is up; None where its branch is over."""
+        self._status, self._held = "PAUSED_FOR_HITP", self._held + 1
+        pause = self._pauses.open(pause_id, segment, spec, child=child)
+        shown = {name: pause[name] for name in ("pause_id", "prompt", "expires_at")}
+        opened = workflow.time()
+        await self.publish(EventType.PAUSED_FOR_HITP, self._status, segment_to_run=segment, **shown)
+        left = max(pause["timeout_seconds"] - (workflow.time() - opened), 0.0)
+        # Closing the pause tells how it ended, also where an answer came at the last moment.
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: self._pauses.is_settled(pause_id),
+                timeout=timedelta(seconds=left),
+                timeout_summary=f"pause {pause_id}",
+            )
+        if self._pauses.is_dropped(pause_id):
+            return None
+        # Closed before anything else is awaited: an answer that is accepted is an answer that counts.
+        answer = self._pauses.close(pause_id)
+        self._show_waiting()
+        if answer is None:
+            await self.publish(EventType.HITP_TIMEOUT, self._status, pause_id=pause_id)
+            return {"decision": "TIMEOUT", "token_id": pause_id}
+        await self.publish(EventType.RESUMED, self._status, pause_id=pause_id, decision=answer["decision"])
+        return answer
+
+    def _show_waiting(self) -> None:
+        self._status = "PAUSED_FOR_HITP" if self._pauses.pending() else "RUNNING"
+
+    async def _continue_as_new_if_due(self) -> None:
         """Start a new history with everything that the machine holds; no pause is open and no call under way here."""
         if not workflow.info().is_continue_as_new_suggested():
             return
-        state = {
-            "step": self._now.to_json(),
-            "facts": self._facts,
-            "owner_id": self.owner_id,
-            "workflow_id": self.workflow_id,
-            "trace": self.trace,
-            "events": self.events,
-            "asked": self._asked,
-            "closed_pauses": self._pauses.closed,
-            "claim": self._claim.to_json() if self._claim else None,
-        }
-        workflow.continue_as_new({_CONTINUED: state})
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        more = {"closed_pauses": self._pauses.closed, "claim": self._claim.to_json() if self._claim else None}
+        workflow.continue_as_new({_CONTINUED: {**self._carried(), **more}})
 
     def _resume(self, state: Mapping[str, Any]) -> State:
-        self._take(state["step"])
-        self._facts = dict(state["facts"])
-        self.owner_id, self.workflow_id = state["owner_id"], state["workflow_id"]
-        self.trace, self.events, self._asked = list(state["trace"]), state["events"], state["asked"]
+        self._restore(state)
         self._pauses = Pauses(state["closed_pauses"])
         self._claim = Claim.from_json(state["claim"]) if state["claim"] else None
         return State.EXECUTE_SEGMENT

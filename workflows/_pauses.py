@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,14 +30,29 @@ class Pauses:
         self._open: dict[str, dict[str, Any]] = {}
         self._answers: dict[str, dict[str, Any]] = {}
         self._closed = dict(closed or {})
+        self._children: dict[str, str] = {}
+        self._dropped: set[str] = set()
+        self._over: set[str] = set()
 
     @property
     def closed(self) -> dict[str, bool]:
         """The pauses that are over, for the next run of a chain."""
         return dict(self._closed)
 
-    def open(self, pause_id: str, segment: int, spec: Mapping[str, Any]) -> dict[str, Any]:
-        """Open a pause now."""
+    def new_id(self, pause_id: str) -> str:
+        """``pause_id``, or, where a pause of this run had that already, one made of it."""
+        taken, wanted, number = self._open.keys() | self._closed.keys(), pause_id, 1
+        while wanted in taken:
+            number += 1
+            wanted = f"{pause_id}.{number}"
+        return wanted
+
+    def is_over(self, child: str) -> bool:
+        """Whether the workflow ``child``, or one that it is inside of, can't be answered any more."""
+        return any(f"{child}/".startswith(f"{one}/") for one in self._over)
+
+    def open(self, pause_id: str, segment: int, spec: Mapping[str, Any], *, child: str = "") -> dict[str, Any]:
+        """Open a pause now; ``child`` is the workflow of the branch that it stops."""
         now = workflow.now()
         seconds = float(spec.get("timeout_seconds", HITP_TIMEOUT_SECONDS))
         pause = {
@@ -51,27 +66,40 @@ class Pauses:
             "timeout_seconds": seconds,
         }
         self._open[pause_id] = pause
+        self._children[pause_id] = child
         return pause
+
+    def drop(self, child: str) -> bool:
+        """End what the workflow ``child``, and those that it has started, wait for; whether that was anything.
+
+        Its questions may still be on their way.
+        """
+        self._over.add(child)
+        return self._drop([name for name, owner in self._children.items() if f"{owner}/".startswith(f"{child}/")])
 
     def close(self, pause_id: str) -> dict[str, Any] | None:
         """End a pause, so that nobody can answer it any more, and give the answer that it got."""
         answer = self._answers.pop(pause_id, None)
         self._open.pop(pause_id, None)
+        self._children.pop(pause_id, None)
         self._closed[pause_id] = answer is not None
         return answer
 
     def close_all(self) -> None:
         """End all pauses: the run ends."""
-        for pause_id in list(self._open):
-            self.close(pause_id)
+        self._drop(list(self._open))
 
     def pending(self) -> list[dict[str, Any]]:
         """The pauses that wait for an answer."""
         return [pause for pause_id, pause in self._open.items() if pause_id not in self._answers]
 
-    def is_answered(self, pause_id: str) -> bool:
-        """Whether an answer was taken."""
-        return pause_id in self._answers
+    def is_settled(self, pause_id: str) -> bool:
+        """Whether an answer was taken, or nobody waits for one any more."""
+        return pause_id in self._answers or pause_id not in self._open
+
+    def is_dropped(self, pause_id: str) -> bool:
+        """Whether the branch that it stopped was over before an answer came."""
+        return pause_id in self._dropped
 
     def check(self, answer: Any) -> str:
         """Refuse an answer that can't be taken, else give the id of its pause. Changes nothing.
@@ -102,6 +130,12 @@ class Pauses:
         self._answers[pause_id] = taken
         return {"pause_id": pause_id, "decision": taken["decision"], "responded_at": taken["responded_at"]}
 
+    def _drop(self, pause_ids: Sequence[str]) -> bool:
+        for pause_id in pause_ids:
+            self.close(pause_id)
+            self._dropped.add(pause_id)
+        return bool(pause_ids)
+
     def _find(self, answer: Any) -> str:
         wanted = answer.get("pause_id") if isinstance(answer, Mapping) else None
         waiting = [pause["pause_id"] for pause in self.pending()]
@@ -121,7 +155,8 @@ class Pauses:
         if isinstance(wanted, str) and (wanted in self._answers or self._closed.get(wanted)):
             raise StateBagError(f"pause {wanted}: already answered; {there}.", code="PAUSE_ANSWERED", details=details)
         if isinstance(wanted, str) and wanted in self._closed:
-            text = f"pause {wanted}: its time ran out before this answer; {there}."
+            why = "what it stopped was over" if wanted in self._dropped else "its time ran out"
+            text = f"pause {wanted}: {why} before this answer; {there}."
             raise StateBagError(text, code="PAUSE_UNKNOWN", details=details)
         text = f"pause {wanted!r}: the run has no such pause; {there}."
         raise StateBagError(text, code="PAUSE_UNKNOWN", details=details)

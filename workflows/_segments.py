@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -12,7 +10,6 @@ from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exce
 
 from workflows._endings import Endings
 from workflows._machine import failure_of
-from workflows._pauses import Pauses
 
 with workflow.unsafe.imports_passed_through():
     from statebag.bag import Step
@@ -23,16 +20,17 @@ __all__ = ["Segments"]
 
 
 class Segments(Endings):
-    """The states of the main loop."""
+    """The states of the main loop, of a run or of a branch."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._pauses = Pauses()
+    EXECUTE = State.EXECUTE_SEGMENT
+    SYNC = State.SYNC_STATE_DATA
+    ACTION = "sync"
+    """The action that merges what a segment gave."""
 
     async def _execute_segment(self) -> None:
-        self.enter(State.EXECUTE_SEGMENT)
+        self.enter(self.EXECUTE)
         step = self._now
-        task = self._task(segment=step.segment_to_run)
+        task = self._task(segment=step.segment_to_run, action=self.ACTION)
         try:
             if step.next.get("mode") == "activity":
                 body = await self.call("execute_segment", "execute_segment", task, how=step.next)
@@ -42,7 +40,7 @@ class Segments(Endings):
             if is_cancelled_exception(failure):
                 raise
             await self._fail(failure_of(failure))
-        self.enter(State.SYNC_STATE_DATA)
+        self.enter(self.SYNC)
         self._take(body)
 
     async def _wait_for_answer(self) -> None:
@@ -50,30 +48,18 @@ class Segments(Endings):
         step = self._now
         if self._asked >= self._facts["max_loop_iterations"]:
             await self._exceed_loop_limit()
-        self._status, self._asked = "PAUSED_FOR_HITP", self._asked + 1
-        pause_id = f"{step.segment_to_run}-{self._asked}"
-        pause = self._pauses.open(pause_id, step.segment_to_run, step.pause or {})
-        shown = {name: pause[name] for name in ("pause_id", "prompt", "expires_at")}
-        opened = workflow.time()
-        await self.publish(EventType.PAUSED_FOR_HITP, self._status, segment_to_run=step.segment_to_run, **shown)
-        left = max(pause["timeout_seconds"] - (workflow.time() - opened), 0.0)
-        # Closing the pause tells how it ended, also where an answer came at the last moment.
-        with contextlib.suppress(TimeoutError):
-            await workflow.wait_condition(
-                lambda: self._pauses.is_answered(pause_id),
-                timeout=timedelta(seconds=left),
-                timeout_summary=f"pause {pause_id}",
-            )
-        # Closed before anything else is awaited: an answer that is accepted is an answer that counts.
-        answer = self._pauses.close(pause_id)
-        self._status = "RUNNING"
-        if answer is None:
-            answer = {"decision": "TIMEOUT", "token_id": pause_id}
-            await self.publish(EventType.HITP_TIMEOUT, self._status, pause_id=pause_id)
-        else:
-            await self.publish(EventType.RESUMED, self._status, pause_id=pause_id, decision=answer["decision"])
+        self._asked += 1
+        pause_id = self._pause_id()
+        answer = await self._ask(pause_id, step.pause or {})
         self.enter(State.MERGE_CALLBACK_RESULT)
         await self._merge("merge_callback", {"callback_result": answer}, result_id=pause_id)
+
+    async def _ask(self, pause_id: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask a person, and wait: the answer, as a callback's result; ``TIMEOUT`` where nobody gave one."""
+        raise NotImplementedError
+
+    def _pause_id(self) -> str:
+        return f"{self._now.segment_to_run}-{self._asked}"
 
     async def _wait_for_llm(self) -> None:
         self.enter(State.HANDLE_ASYNC_LLM)
@@ -108,6 +94,42 @@ class Segments(Endings):
             if is_cancelled_exception(failure):
                 raise
             await self._fail(failure_of(failure))
+
+    def _progress(self) -> dict[str, Any]:
+        step = self._step
+        return {
+            "status": self._status,
+            "current_state": self.current_state(),
+            "segment_to_run": step.segment_to_run if step else 0,
+            "loop_counter": step.loop_counter if step else 0,
+            "label": step.next.get("label", "") if step else "",
+            "pauses": self._held,
+            "bag": step.root if step else None,
+            "bag_version": step.version if step else 0,
+            **self._facts,
+        }
+
+    def _carried(self) -> dict[str, Any]:
+        """What a new history goes on with; no pause is open and no call under way where it is taken."""
+        return {
+            "step": self._now.to_json(),
+            "facts": self._facts,
+            "owner_id": self.owner_id,
+            "workflow_id": self.workflow_id,
+            "trace": self.trace,
+            "events": self.events,
+            "asked": self._asked,
+            "held": self._held,
+            "failed_branches": self._failed_branches,
+        }
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self._take(state["step"])
+        self._facts = dict(state["facts"])
+        self.owner_id, self.workflow_id = state["owner_id"], state["workflow_id"]
+        self.trace, self.events, self._asked = list(state["trace"]), state["events"], state["asked"]
+        self._held = state.get("held", self._asked)
+        self._failed_branches = state.get("failed_branches", 0)
 
     def _take(self, body: Mapping[str, Any]) -> None:
         self._step = Step.from_json(body)

@@ -19,6 +19,7 @@ from statebag.app.attend import person
 from statebag.app.bench import bench
 from statebag.app.connect import connect
 from statebag.app.dev import dev as serve_dev
+from statebag.app.flowchart import draw_plan
 from statebag.app.inputs import read_request, read_response
 from statebag.app.logs import set_up_logging
 from statebag.app.output import (
@@ -27,8 +28,10 @@ from statebag.app.output import (
     print_error,
     print_json,
     print_note,
+    print_text,
     print_warnings,
 )
+from statebag.app.plan import read_plan, show_plan
 from statebag.app.plugin import StateBagPlugin
 from statebag.app.run import Detached
 from statebag.app.run import run as run_to_end
@@ -101,10 +104,37 @@ def run(
         segments, pauses = outcome.get("total_segments", 0), outcome.get("pauses", 0)
         counts = f"{segments} segment{'' if segments == 1 else 's'}, {pauses} pause{'' if pauses == 1 else 's'}"
         print_note(f"{outcome['status']} {outcome['execution_id']}: {counts}")
+        if outcome.get("failed_branches"):
+            why = f"`statebag history {outcome['execution_id']}` says why"
+            print_note(
+                f"branches that failed and were left out, as their policy says: {outcome['failed_branches']}; {why}"
+            )
         if "final_state" in outcome:
             print_json(outcome["final_state"], pretty=True)
     succeeded = outcome["status"] == "SUCCEEDED" and "error" not in outcome
     return 0 if succeeded else 1
+
+
+@cli.command()
+@click.argument("file")
+@_json
+@click.option("--mermaid", is_flag=True, help="Print a Mermaid flowchart on stdout, nothing else.")
+def plan(file: str, *, as_json: bool, mermaid: bool) -> int:
+    """Show the segments of the document FILE ("-" for stdin).
+
+    Nothing is run, and no server is asked. The exit status is 2 for a document that was refused.
+    """
+    if as_json and mermaid:
+        raise click.UsageError("--json and --mermaid exclude each other: give one of the two.")
+    loaded, found = read_plan(file, load_registry())
+    print_warnings(loaded.warnings)
+    if as_json:
+        print_json(found.to_json())
+    elif mermaid:
+        print_text(draw_plan(found))
+    else:
+        show_plan(found, loaded.document.workflow_name)
+    return 0
 
 
 @cli.command()

@@ -67,6 +67,8 @@ async def outcome_of(
         # The run is over all the same; only its state can't be shown.
         error = error or error_body(unreadable)
     body |= {name: facts.get(name, 0) for name in _COUNTS}
+    if output.get("failed_branches"):
+        body["failed_branches"] = output["failed_branches"]
     body["trace"] = trace
     if error is not None:
         shown = {name: value for name, value in error.items() if name not in ("final_state_s3_path", "loop_counter")}

@@ -9,7 +9,16 @@ from typing import Any
 
 from statebag.errors import InputRefused, Problem, StateBagError
 
-__all__ = ["error_body", "exit_status_of", "failure_body", "print_error", "print_json", "print_note", "print_warnings"]
+__all__ = [
+    "error_body",
+    "exit_status_of",
+    "failure_body",
+    "print_error",
+    "print_json",
+    "print_note",
+    "print_text",
+    "print_warnings",
+]
 
 _REFUSALS = frozenset({"SETTING_INVALID", "FILE_UNREADABLE", "USAGE", "INIT_INVALID_CONFIG", "PORT_TAKEN"})
 _REFUSED_ANSWERS = frozenset({"PAUSE_UNKNOWN", "PAUSE_AMBIGUOUS", "PAUSE_ANSWERED", "RESPONSE_INVALID"})
@@ -34,7 +43,11 @@ def failure_body(error: StateBagError, **more: Any) -> dict[str, Any]:
 
 def print_json(body: Any, *, pretty: bool = False) -> None:
     """Print one JSON value on stdout, as UTF-8 whatever the terminal's own encoding is."""
-    text = json.dumps(body, ensure_ascii=False, indent=2 if pretty else None, allow_nan=False)
+    print_text(json.dumps(body, ensure_ascii=False, indent=2 if pretty else None, allow_nan=False))
+
+
+def print_text(text: str) -> None:
+    """Print text on stdout, as UTF-8 whatever the terminal's own encoding is."""
     sys.stdout.flush()
     sys.stdout.buffer.write(text.encode(errors="surrogatepass") + b"\n")
     sys.stdout.buffer.flush()

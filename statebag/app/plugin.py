@@ -25,7 +25,11 @@ from statebag.nodes import NodeRegistry, load_registry
 
 __all__ = ["WORKFLOWS", "StateBagPlugin"]
 
-WORKFLOWS: tuple[type, ...] = (workflows.WorkflowOrchestrator, workflows.IdempotencyClaim)
+WORKFLOWS: tuple[type, ...] = (
+    workflows.WorkflowOrchestrator,
+    workflows.BranchWorkflow,
+    workflows.IdempotencyClaim,
+)
 """The workflow types that a worker serves."""
 
 

@@ -55,6 +55,8 @@ class Progress:
     """The pauses that wait for an answer."""
     bag: Mapping[str, Any] | None = None
     """Pointer to the bag."""
+    branches: Mapping[str, int] | None = None
+    """``total``, ``done`` and ``failed`` while branches run beside each other."""
     stuck: Stuck | None = None
     silent: int = 0
     """How many times ten seconds no worker has answered."""
@@ -62,10 +64,13 @@ class Progress:
     @property
     def step(self) -> tuple[Any, ...]:
         """Equal for moments between which nothing happened that is worth a line."""
-        return (self.segment, self.loop_counter, self.label)
+        return (self.segment, self.loop_counter, self.label, self.branches is None)
 
     def describe(self) -> str:
-        """``segment 2 of 5: llm_review``."""
+        """``segment 2 of 5: llm_review``, or ``3 of 20 branches are done``."""
+        if self.branches is not None:
+            failed = f", {self.branches['failed']} failed" if self.branches["failed"] else ""
+            return f"{self.branches['done']} of {self.branches['total']} branches are done{failed}"
         where = f"segment {self.segment + 1} of {self.total_segments}" if self.total_segments else "starting"
         return f"{where}: {self.label}" if self.label else where
 
@@ -105,6 +110,7 @@ async def read_progress(handle: Handle, *, seconds: float = QUERY_SECONDS) -> Pr
         pauses=body["pauses"],
         pending=tuple(pending),
         bag=body["bag"],
+        branches=body.get("branches"),
     )
 
 

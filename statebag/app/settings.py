@@ -13,10 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from statebag.errors import InputRefused, Problem
+from statebag.nodes.http import parse_allow_list
+from statebag.nodes.sql import is_connection_name, parse_flag, parse_writable
 
 __all__ = ["Settings", "data_folder", "default_store_url"]
 
 _PREFIX = "STATEBAG_"
+_CONNECTION_PREFIX = "STATEBAG_DB_"
 
 
 def data_folder() -> Path:
@@ -51,6 +54,14 @@ class Settings:
     graceful_shutdown_seconds: int = 30
     """Time that running activities get to finish after the worker is told to stop."""
     log_level: str = "INFO"
+    api_allow: str = ""
+    """Hosts, ``host:port``, ``*.domain`` and networks that ``api_call`` may reach though they are not public. Read by the
+    node itself at each call; here only so that a wrong one is told when a worker starts. The same holds for those below.
+    """
+    db_allow_urls: bool = False
+    """Whether a document may bring the URL of its database; else it names a ``STATEBAG_DB_<NAME>``."""
+    db_allow_write: str = "false"
+    """``true``, or names of the database connections that ``db_query`` may write to."""
 
     @staticmethod
     def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -66,7 +77,8 @@ class Settings:
             if not variable.startswith(_PREFIX):
                 continue
             if variable not in known:
-                problems.append(_problem(variable, f"does not exist. There is {', '.join(sorted(known))}."))
+                if not _names_a_database(variable):
+                    problems.append(_problem(variable, f"does not exist. There is {', '.join(sorted(known))}."))
                 continue
             name = known[variable]
             try:
@@ -78,11 +90,24 @@ class Settings:
         return Settings(**values)  # pyright: ignore[reportArgumentType] - read by the field's own type
 
 
+def _names_a_database(variable: str) -> bool:
+    # Its value is not kept here, since it may hold a password.
+    return variable.startswith(_CONNECTION_PREFIX) and is_connection_name(variable.removeprefix(_CONNECTION_PREFIX))
+
+
 def _read(name: str, text: str) -> str | int | bool:
     if name == "store_fsync":
         if text.lower() not in ("true", "false"):
             raise ValueError("true or false")
         return text.lower() == "true"
+    if name == "api_allow":
+        parse_allow_list(text)
+        return text
+    if name == "db_allow_urls":
+        return parse_flag(text)
+    if name == "db_allow_write":
+        parse_writable(text)
+        return text
     if name == "store":
         if "://" not in text or text.split("://", 1)[0] not in ("file", "s3"):
             raise ValueError("a URL such as file:///folder or s3://bucket/prefix")

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from statebag.app.answers import describe_pause
 
-__all__ = ["show_history", "show_runs", "show_status"]
+__all__ = ["print_table", "show_history", "show_runs", "show_status"]
 
 
 def show_status(body: Mapping[str, Any]) -> None:
@@ -45,13 +45,13 @@ def show_runs(runs: Sequence[Mapping[str, Any]]) -> None:
         )
         for run in runs
     ]
-    _print_table(("id", "status", "started", "ended", "workflow"), rows)
+    print_table(("id", "status", "started", "ended", "workflow"), rows)
 
 
 def show_history(body: Mapping[str, Any]) -> None:
     """Entries, oldest first, then the states of the machine."""
     rows = [_entry_row(entry) for entry in body["entries"]]
-    _print_table(("time", "segment", "type", "status", "ms", "what"), rows)
+    print_table(("time", "segment", "type", "status", "ms", "what"), rows)
     console = Console(highlight=False, soft_wrap=True)
     states = body["trace"]
     text = "no worker answers which states the machine was in" if states is None else " > ".join(states)
@@ -71,7 +71,7 @@ def _entry_row(entry: Mapping[str, Any]) -> tuple[str, ...]:
     return (_moment(entry.get("timestamp")), *("" if value is None else str(value) for value in values), what)
 
 
-def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """On a terminal as wide as it is; elsewhere columns with all of their text."""
     console = Console(highlight=False, markup=False)
     if console.is_terminal:

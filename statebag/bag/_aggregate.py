@@ -17,7 +17,7 @@ from statebag.canonical import size_of
 from statebag.config import drop_reserved
 from statebag.errors import InputRefused, Problem
 
-__all__ = ["FAILED_SAMPLE", "SUMMARY_SAMPLE", "normalise_aggregate"]
+__all__ = ["FAILED_SAMPLE", "SUMMARY_SAMPLE", "name_results", "normalise_aggregate"]
 
 SUMMARY_SAMPLE = 10
 """Results and conflicts listed in the summary itself; all of them are behind its pointers."""
@@ -25,6 +25,9 @@ FAILED_SAMPLE = 5
 """Failed results kept beside the pointer to all of them."""
 SAMPLE_BYTES = 8 * 1024
 """Bytes that a sample may have, so that long errors do not make a summary long."""
+
+SHOWN_CHARACTERS = 300
+"""Of a failure, in the warning of it; the bag has the whole."""
 
 _TOKENS = ("total_tokens", "total_input_tokens", "total_output_tokens")
 _TOLERATE = re.compile(r"tolerate:(\d+(?:\.\d+)?)", re.ASCII)
@@ -49,12 +52,15 @@ def normalise_aggregate(bag: Bag, results: Any, policy: Mapping[str, Any], blobs
     good = [item for item in items if item.succeeded]
     paused = [item for item in items if item.paused]
     bad = [item for item in items if not item.succeeded and not item.paused]
-    violated = _violated(len(items), len(bad), policy.get("failure", "fail_if_all"))
+    violated = _violated(len(items), len(bad), policy.get("failure") or "fail_if_all")
+    if violated and bad:
+        first = bad[0].line()
+        violated += f" The first: {first['branch_id']}: {first['error']['code']}: {first['error']['message']}"
     merged = merge_states(
         bag.user,
         [BranchChange(name=item.name, state=item.changes or {}, unset=item.unset) for item in good],
-        on_conflict=policy.get("on_conflict", "last_wins"),
-        append_keys=_patterns(policy.get("append_keys", ())),
+        on_conflict=policy.get("on_conflict") or "last_wins",
+        append_keys=_patterns(policy.get("append_keys") or ()),
     )
     kept, dropped = drop_reserved(merged.changes)
     kernel: dict[str, Any] = {
@@ -74,8 +80,38 @@ def normalise_aggregate(bag: Bag, results: Any, policy: Mapping[str, Any], blobs
         logs=tuple(entry for item in items for entry in item.logs),
         next_segment=None if violated else bag.kernel.convergence_segment,
         aggregation_failed=violated,
-        warnings=reserved_warnings(dropped, "$.results"),
+        warnings=(*reserved_warnings(dropped, "$.results"), *_tell_failures(bad)),
     )
+
+
+def name_results(results: Any, pending: Sequence[Any]) -> Any:
+    """Results with the number and id of their branch, where they only have the ``position`` in what was pending."""
+    if not isinstance(results, list):
+        return results
+    named: list[Any] = []
+    for result in results:
+        at = result.get("position") if isinstance(result, Mapping) else None
+        if isinstance(at, int) and 0 <= at < len(pending):
+            known = pending[at]
+            index, name = known.get("branch_index", at), known.get("branch_id", str(at))
+            named.append({"branch_index": index, "branch_id": name, **result})
+        else:
+            named.append(result)
+    return named
+
+
+def _tell_failures(failed: Sequence[BranchResult]) -> list[Problem]:
+    """A warning for each of the first failures: what a run survives, its owner should know."""
+    told: list[Problem] = []
+    for item in failed[:FAILED_SAMPLE]:
+        error = item.line()["error"]
+        text = f"branch {item.name} failed: {error['code']}: {error['message']}"
+        shown = text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]} …"
+        told.append(Problem(path=f"$.branches.{item.name}", code="BRANCH_FAILED", message=shown))
+    if len(failed) > len(told):
+        text = f"{len(failed) - len(told)} more failed; `failed_segments` of the bag has all."
+        told.append(Problem(path="$.branches", code="BRANCH_FAILED", message=text))
+    return told
 
 
 def _summarise(

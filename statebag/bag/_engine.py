@@ -6,31 +6,30 @@ pointer, and what the router reads. Its size does not depend on the bag's.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from statebag.bag._bag import Bag
 from statebag.bag._commit import Attempt, commit, digest_of, find_commit
 from statebag.bag._execute import PlannedSegment, Ran, run_segment
+from statebag.bag._groups import bear_branch, fork
 from statebag.bag._hydrate import hydrate_branch, hydrate_segment
 from statebag.bag._init import bear
+from statebag.bag._kept import Kept
 from statebag.bag._next_action import TERMINAL_FAILURES, NextAction
 from statebag.bag._offload import TEMPORAL, OffloadPolicy
-from statebag.bag._pipe import Outcome, Surroundings, apply
-from statebag.bag._result import Status, parse_status
+from statebag.bag._pipe import Outcome, Surroundings, apply, finish
+from statebag.bag._result import Delta, Status, parse_status
 from statebag.bag._segments import load_plan, pick_segment
 from statebag.bag._step import Place, Step
+from statebag.bag._steps import RecordedSteps
 from statebag.blobs import BlobStore, ExecutionBlobs, Pointer
 from statebag.config import parse_execution_input
 from statebag.nodes import NodeRegistry
 
 __all__ = ["BagEngine"]
-
-T = TypeVar("T")
 
 KEPT_BAGS = 256
 """Bags and segments a worker keeps parsed: a warm segment reads and parses nothing."""
@@ -73,8 +72,7 @@ class BagEngine:
         self.registry = registry
         self._policy = policy
         self._now = now
-        self._kept: OrderedDict[tuple[str, str], object] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept = Kept(KEPT_BAGS)
 
     def init(self, raw: Any, execution_id: str, *, lineage: str = "main") -> Step:
         """Make the first bag of an execution input.
@@ -96,30 +94,77 @@ class BagEngine:
         return self._seal(replace(born.outcome, extra=extra), blobs, attempt, parent=None)
 
     def execute_segment(
-        self, place: Place, segment: int, *, attempt: int = 1, heartbeat: Callable[[object], None] | None = None
+        self,
+        place: Place,
+        segment: int,
+        *,
+        action: str = "sync",
+        attempt: int = 1,
+        heartbeat: Callable[[object], None] | None = None,
     ) -> Step:
         """Run a segment and merge its result: one unit, so that a crash leaves all of it or nothing.
 
         A repeat of a segment that was merged already returns the stored answer. A further attempt looks for that
         answer first, and then calls nothing outside; the first attempt spares the look.
 
+        Args:
+            place: the bag.
+            segment: index in its plan.
+            action: ``sync``, or ``sync_branch`` for the bag of a branch.
+            attempt: 1-based try.
+            heartbeat: takes signs of life of nodes that wait.
+
         Raises:
             StateBagError: a retryable one, where a node or the store fails for now; BagConflict.
         """
         blobs, bag = self._open(place)
-        making = _attempt(place, "sync", f"segment:{segment}:{bag.control.loop_counter}")
+        making = _attempt(place, action, f"segment:{segment}:{bag.control.loop_counter}")
         planned = self._segment(bag, segment, blobs)
         if attempt > 1 and planned.body.get("outside") and (known := find_commit(blobs, making)) is not None:
             return Step.from_json(known)
-        if planned.body.get("async_llm"):
-            result: dict[str, Any] = {"status": "PAUSED_FOR_ASYNC_LLM", "next_segment_to_run": segment}
-            return self._seal(self._apply("sync", bag, {"execution_result": result}, blobs), blobs, making, place.root)
-        ran = self._run(bag, planned, attempt=attempt, heartbeat=heartbeat)
-        result = {**ran.result, **self._follow(bag, planned, ran.error, blobs)}
-        outcome = self._apply("sync", bag, {"execution_result": result}, blobs)
-        if ran.warnings:
-            outcome = replace(outcome, warnings=(*ran.warnings, *outcome.warnings))
+        outcome = self._execute(bag, planned, blobs, making, attempt=attempt, heartbeat=heartbeat)
         return self._seal(outcome, blobs, making, place.root)
+
+    def begin_branch(
+        self, place: Place, position: int, *, attempt: int = 1, heartbeat: Callable[[object], None] | None = None
+    ) -> Step:
+        """Make the bag of a branch, and run its first segment where that calls nothing outside.
+
+        Args:
+            place: the bag that has the branch pending; its ``lineage`` is the branch's.
+            position: which of the pending branches.
+            attempt: 1-based try.
+            heartbeat: takes signs of life of nodes that wait.
+
+        Returns:
+            A step whose ``extra`` has ``branch_id``, ``branch_index``, ``path``, ``total_segments``,
+            ``max_branch_iterations``, and ``executed``: whether the first segment is done.
+
+        Raises:
+            StateBagError: as :meth:`execute_segment`; ``RESULT_INVALID`` for a branch that is not pending.
+        """
+        blobs, parent = self._open(place)
+        born = bear_branch(parent, position, blobs)
+        making = Attempt(lineage=place.lineage, version=1, action="sync_branch", result_id=f"branch:{position}")
+        planned = self._segment(born.bag, 0, blobs)
+        asks, how = "pause" in planned.body, planned.how_to_run()
+        # What has a time or retries of its own needs a call of its own.
+        executed = not asks and how["mode"] == "local" and how.keys() == {"mode", "label"}
+        if executed:
+            outcome = self._execute(born.bag, planned, blobs, making, attempt=attempt, heartbeat=heartbeat)
+        else:
+            delta = Delta(status=Status.PAUSED_FOR_HITP if asks else Status.STARTED)
+            outcome = finish("init", born.bag, delta, self._around(blobs))
+        control = born.bag.control
+        extra = {
+            "branch_id": born.branch_id,
+            "branch_index": born.branch_index,
+            "path": born.path,
+            "total_segments": control.total_segments,
+            "max_branch_iterations": control.max_branch_iterations,
+            "executed": executed,
+        }
+        return self._seal(replace(outcome, extra={**outcome.extra, **extra}), blobs, making, parent=None)
 
     def run_async_segment(
         self, place: Place, *, attempt: int = 1, heartbeat: Callable[[object], None] | None = None
@@ -128,7 +173,7 @@ class BagEngine:
         blobs, bag = self._open(place)
         planned = self._segment(bag, bag.control.segment_to_run, blobs)
         ran = self._run(bag, planned, attempt=attempt, heartbeat=heartbeat)
-        return {**ran.result, **self._follow(bag, planned, ran.error, blobs)}
+        return {**ran.result, **self._follow(bag, planned, ran, blobs)}
 
     def act(self, action: str, place: Place, payload: Mapping[str, Any], *, result_id: str | None = None) -> Step:
         """Apply any other action that changes the bag.
@@ -140,7 +185,10 @@ class BagEngine:
         making = _attempt(place, action, result_id or digest_of(action, payload))
         if action == "merge_async":
             payload = {**payload, "async_result": self._complete_async(bag, payload.get("async_result"), blobs)}
-        return self._seal(self._apply(action, bag, payload, blobs), blobs, making, place.root)
+        outcome = self._apply(action, bag, payload, blobs)
+        # The summary is in the bag; a step carries none, so that many branches cost no more history than few.
+        extra = {name: value for name, value in outcome.extra.items() if name != "summary"}
+        return self._seal(replace(outcome, extra=extra), blobs, making, place.root)
 
     def hydrate(self, action: str, place: Place, payload: Mapping[str, Any]) -> dict[str, Any]:
         """``hydrate_segment`` or ``hydrate_branch``: fetch configuration, change nothing."""
@@ -160,22 +208,61 @@ class BagEngine:
         bag = self._open(place)[1]
         return replace(bag, user=bag.user.forget())
 
+    def _execute(
+        self,
+        bag: Bag,
+        planned: PlannedSegment,
+        blobs: ExecutionBlobs,
+        making: Attempt,
+        *,
+        attempt: int,
+        heartbeat: Callable[[object], None] | None,
+    ) -> Outcome:
+        """Do what a segment is there for, and put what comes of it into the bag."""
+        if planned.body.get("async_llm"):
+            result: dict[str, Any] = {
+                "status": "PAUSED_FOR_ASYNC_LLM",
+                "next_segment_to_run": bag.control.segment_to_run,
+            }
+            return self._apply(making.action, bag, {"execution_result": result}, blobs)
+        if planned.body.get("branches"):
+            result, how = fork(bag, planned.body, blobs)
+            outcome = self._apply(making.action, bag, {"execution_result": result}, blobs)
+            return replace(outcome, extra={"fork": how}) if how else outcome
+        folder = f"{making.lineage}/{making.version}"
+        steps = RecordedSteps(blobs, folder, attempt=attempt) if planned.body.get("outside") else None
+        ran = self._run(bag, planned, attempt=attempt, heartbeat=heartbeat, steps=steps)
+        result = {**ran.result, **self._follow(bag, planned, ran, blobs)}
+        outcome = self._apply(making.action, bag, {"execution_result": result}, blobs)
+        return replace(outcome, warnings=(*ran.warnings, *outcome.warnings)) if ran.warnings else outcome
+
     def _run(
-        self, bag: Bag, planned: PlannedSegment, *, attempt: int, heartbeat: Callable[[object], None] | None
+        self,
+        bag: Bag,
+        planned: PlannedSegment,
+        *,
+        attempt: int,
+        heartbeat: Callable[[object], None] | None,
+        steps: RecordedSteps | None = None,
     ) -> Ran:
-        return run_segment(bag, planned, self.registry, attempt=attempt, heartbeat=heartbeat, now=self._now)
+        return run_segment(
+            bag, planned, self.registry, attempt=attempt, heartbeat=heartbeat, now=self._now, steps=steps
+        )
 
     def _apply(self, action: str, bag: Bag, payload: Mapping[str, Any], blobs: ExecutionBlobs) -> Outcome:
-        return apply(action, bag, payload, Surroundings(blobs=blobs, policy=self._policy, now=self._now()))
+        return apply(action, bag, payload, self._around(blobs))
 
-    def _follow(
-        self, bag: Bag, planned: PlannedSegment, error: Mapping[str, Any] | None, blobs: ExecutionBlobs
-    ) -> dict[str, Any]:
-        """Status and next segment by the segment's own link."""
-        if error is not None:
-            return {"status": "FAILED", "error_info": error}
+    def _around(self, blobs: ExecutionBlobs) -> Surroundings:
+        return Surroundings(blobs=blobs, policy=self._policy, now=self._now())
+
+    def _follow(self, bag: Bag, planned: PlannedSegment, ran: Ran | None, blobs: ExecutionBlobs) -> dict[str, Any]:
+        """Status and next segment by the segment's own link, or by what its last node chose."""
+        if ran is not None and ran.error is not None:
+            return {"status": "FAILED", "error_info": ran.error}
         following = planned.body.get("next_segment")
-        if following is None:
+        if ran is not None and ran.next_node is not None:
+            following = planned.body["route_segments"][ran.next_node]
+        if following is None or following >= bag.control.total_segments:
             return {"status": "COMPLETE"}
         asks = "pause" in self._segment(bag, following, blobs).body
         return {"status": "PAUSED_FOR_HITP" if asks else "CONTINUE", "next_segment_to_run": following}
@@ -191,36 +278,24 @@ class BagEngine:
     def _open(self, place: Place) -> tuple[ExecutionBlobs, Bag]:
         blobs = self.store.execution(place.owner_id, place.workflow_id, place.execution_id)
         pointer = Pointer.from_json(place.root)
-        return blobs, self._keep((blobs.prefix, pointer.key), lambda: Bag.from_json(blobs.get(pointer), blobs))
+        return blobs, self._kept.get((blobs.prefix, pointer.key), lambda: Bag.from_json(blobs.get(pointer), blobs))
 
     def _segment(self, bag: Bag, index: int, blobs: ExecutionBlobs) -> PlannedSegment:
         plan = bag.kernel.plan
         key = (blobs.prefix, f"{plan.key if plan else ''}:{index}")
-        return self._keep(key, lambda: PlannedSegment.of(self._load(plan, index, blobs), self.registry))
+        return self._kept.get(key, lambda: PlannedSegment.of(self._load(plan, index, blobs), self.registry))
 
     def _load(self, plan: Pointer | None, index: int, blobs: ExecutionBlobs) -> Mapping[str, Any]:
         # A long plan is parsed once, not once a segment.
-        listed = self._keep((blobs.prefix, plan.key if plan else ""), lambda: load_plan(plan, blobs))
+        listed = self._kept.get((blobs.prefix, plan.key if plan else ""), lambda: load_plan(plan, blobs))
         return pick_segment(listed, index, blobs)
-
-    def _keep(self, key: tuple[str, str], make: Callable[[], T]) -> T:
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return cast("T", self._kept[key])
-        value = make()
-        with self._lock:
-            self._kept[key] = value
-            while len(self._kept) > KEPT_BAGS:
-                self._kept.popitem(last=False)
-        return value
 
     def _seal(
         self, outcome: Outcome, blobs: ExecutionBlobs, attempt: Attempt, parent: Mapping[str, Any] | None
     ) -> Step:
         bag, action = outcome.bag, outcome.next_action
         root = blobs.put(bag.to_json(), kind="bag")
-        self._keep((blobs.prefix, root.key), lambda: bag)
+        self._kept.get((blobs.prefix, root.key), lambda: bag)
         step = Step(
             version=bag.control.bag_version,
             root=root.to_json(),

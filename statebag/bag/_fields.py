@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from statebag.bag._pages import EMPTY, REMOVED, Node, look_up, update, walk
+from statebag.bag._pages import EMPTY, REMOVED, Node, differences, look_up, update, walk
 from statebag.blobs import ExecutionBlobs, Pointer, escape, is_pointer, unescape
 from statebag.canonical import canonical_bytes
 from statebag.errors import InputRefused, Problem
@@ -83,6 +83,19 @@ class UserFields:
         values = {name: fetched[name] if name in fetched else unescape(entry) for name, entry in stored.items()}
         values |= {name: value for name, value in self._changes.items() if value is not REMOVED}
         return dict(sorted(values.items()))
+
+    def differences(self, base: UserFields) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """What was made of ``base``: fields with another value than there, and names that are gone.
+
+        Both must be settled. Reads only what differs.
+        """
+        changed: list[str] = []
+        gone: list[str] = []
+        for name, entry, _ in differences(self._node, base.node, self._blobs):
+            (gone if entry is REMOVED else changed).append(name)
+        fresh = self.forget()
+        fresh.prefetch(changed)
+        return {name: fresh[name] for name in changed}, tuple(gone)
 
     def prefetch(self, names: Iterable[str]) -> None:
         """Fetch several fields at once, for a store where that is quicker."""

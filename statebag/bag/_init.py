@@ -10,6 +10,7 @@ from typing import Any
 from statebag.bag._bag import Bag
 from statebag.bag._control import Control
 from statebag.bag._fields import FIELDS_KIND, UserFields, read_state
+from statebag.bag._groups import link_segments
 from statebag.bag._kernel import Kernel
 from statebag.bag._normalise import reserved_warnings
 from statebag.bag._offload import OffloadPolicy
@@ -97,7 +98,7 @@ def bear(
     )
     kernel = Kernel(
         workflow_config=blobs.put(raw, kind="document"),
-        plan=store_segments(_linked(plan), blobs),
+        plan=store_segments(link_segments(plan.segments, blobs), blobs),
     )
     delta = Delta(
         status=Status.STARTED,
@@ -153,20 +154,3 @@ def _pointer_at(key: str, blobs: ExecutionBlobs) -> Any:
             details={"key": key, "prefix": blobs.prefix},
         )
     return pointer
-
-
-def _linked(plan: Plan) -> list[dict[str, Any]]:
-    """The segments with the index of what follows them, by every way there is."""
-    index_of = {segment.id: segment.index for segment in plan.segments}
-    linked: list[dict[str, Any]] = []
-    for segment in plan.segments:
-        body = segment.to_json()
-        if segment.next is not None:
-            body["next_segment"] = index_of[segment.next]
-        if segment.pause is not None:
-            for way in ("on_reject", "on_timeout"):
-                node = getattr(segment.pause, way)
-                if node is not None:
-                    body["pause"] = {**body["pause"], f"{way}_segment": plan.segment_of(node).index}
-        linked.append(body)
-    return linked

@@ -58,6 +58,9 @@ class Kernel:
     plan: Pointer | None = None
     """The segments: ``{"segments": [segment or pointer, …], …}``."""
     partition_stack: tuple[Frame, ...] = ()
+    forked_at: tuple[int, ...] = ()
+    """Of a branch: the ``loop_counter`` of the run, and of each branch around it, where it was born. A fork that is
+    passed again gives other branches."""
     state_history: History = field(default_factory=History)
     state_durations: Mapping[str, float] = field(default_factory=dict[str, float])
     """Seconds spent by status."""
@@ -86,6 +89,7 @@ class Kernel:
             "workflow_config_s3_path": self.workflow_config and self.workflow_config.to_json(),
             "segment_manifest_s3_path": self.plan and self.plan.to_json(),
             "partition_stack": [frame.to_json() for frame in self.partition_stack],
+            "forked_at": list(self.forked_at),
             **self.state_history.to_json(),
             "state_durations": self.state_durations,
             "pending_branches": list(self.pending_branches),
@@ -125,6 +129,7 @@ class Kernel:
             workflow_config=_pointer(body.get("workflow_config_s3_path")),
             plan=_pointer(body.get("segment_manifest_s3_path")),
             partition_stack=tuple(Frame.from_json(frame) for frame in body.get("partition_stack", ())),
+            forked_at=tuple(body.get("forked_at", ())),
             state_history=History.from_json(body),
             state_durations=body.get("state_durations", {}),
             pending_branches=tuple(body.get("pending_branches", ())),
@@ -144,6 +149,7 @@ _SHAPES: Mapping[str, type] = {
     "workflow_config_s3_path": dict,
     "segment_manifest_s3_path": dict,
     "partition_stack": list,
+    "forked_at": list,
     "state_history": list,
     "state_history_archive": dict,
     "state_durations": dict,

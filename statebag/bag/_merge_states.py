@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 from statebag.bag._fields import UserFields
 from statebag.bag._pages import REMOVED
 from statebag.canonical import canonical_bytes
+from statebag.config import is_appended, join_added
 from statebag.errors import InputRefused, Problem, StateBagError
 
-__all__ = ["APPEND_KEYS", "BranchChange", "MergedStates", "merge_states"]
-
-APPEND_KEYS = ("aggregated_*", "collected_*", "*_results", "*_items", "*_outputs")
-"""List fields to which branches add: their added elements are joined in branch order."""
+__all__ = ["BranchChange", "MergedStates", "merge_states"]
 
 _POLICIES = ("last_wins", "keep_first", "error")
 
@@ -68,12 +65,12 @@ def merge_states(
         message = f"the policy {on_conflict!r} does not exist. Use one of {', '.join(_POLICIES)}"
         problem = Problem(path="$.on_conflict", code="RESULT_INVALID", message=message)
         raise InputRefused([problem], what="branch_policy")
-    patterns = (*APPEND_KEYS, *append_keys)
     changes: dict[str, Any] = {}
     unset: list[str] = []
     conflicts: list[Mapping[str, Any]] = []
     for key, written in sorted(_writers(base, branches).items()):
-        joined = _join_lists(base.get(key), written) if any(fnmatchcase(key, p) for p in patterns) else None
+        values = [value for _, value in written]
+        joined = join_added(base.get(key), values) if is_appended(key, append_keys) else None
         if joined is not None:
             changes[key] = joined
             continue
@@ -112,16 +109,3 @@ def _same(one: Any, other: Any) -> bool:
     if one is REMOVED or other is REMOVED:
         return one is other
     return one is other or canonical_bytes(one) == canonical_bytes(other)
-
-
-def _join_lists(base: Any, written: Sequence[tuple[str, Any]]) -> list[Any] | None:
-    """The base list with each branch's added elements, or None where a branch did not just add."""
-    if base is not None and not isinstance(base, list):
-        return None
-    start: list[Any] = base or []
-    joined = list(start)
-    for _, value in written:
-        if not isinstance(value, list) or not _same(value[: len(start)], start):
-            return None
-        joined.extend(value[len(start) :])
-    return joined

@@ -13,7 +13,7 @@ from typing import Any
 from statebag.blobs import ExecutionBlobs, Pointer
 from statebag.canonical import canonical_bytes, sha256_hex
 
-__all__ = ["EMPTY", "PAGE_BYTES", "REMOVED", "Node", "look_up", "update", "walk"]
+__all__ = ["EMPTY", "PAGE_BYTES", "REMOVED", "Node", "differences", "look_up", "update", "walk"]
 
 PAGE_BYTES = 8 * 1024
 """Most bytes of entries one object holds before it is split sixteen ways."""
@@ -67,6 +67,31 @@ def update(node: Node, changes: Mapping[str, Any], blobs: ExecutionBlobs, *, pag
         paged: split what is large; otherwise a map in one piece stays in one piece.
     """
     return _update(node, changes, blobs, 0, paged)[0]
+
+
+def differences(one: Node, other: Node, blobs: ExecutionBlobs) -> Iterator[tuple[str, Any, Any]]:
+    """Names whose entries differ, with both entries; reads no page that the two maps share.
+
+    Yields:
+        Name, the entry in ``one``, the entry in ``other``; :data:`REMOVED` where a map has none.
+    """
+    if "p" in one and "p" in other:
+        for digit in sorted(one["p"].keys() | other["p"].keys()):
+            mine, theirs = one["p"].get(digit), other["p"].get(digit)
+            if mine != theirs:
+                yield from differences(_page(mine, blobs), _page(theirs, blobs), blobs)
+        return
+    mine, theirs = dict(walk(one, blobs)), dict(walk(other, blobs))
+    for name in sorted(mine.keys() | theirs.keys()):
+        entry, before = mine.get(name, REMOVED), theirs.get(name, REMOVED)
+        if entry is not before and (
+            entry is REMOVED or before is REMOVED or canonical_bytes(entry) != canonical_bytes(before)
+        ):
+            yield name, entry, before
+
+
+def _page(pointer: Any, blobs: ExecutionBlobs) -> Node:
+    return EMPTY if pointer is None else blobs.get(Pointer.from_json(pointer))
 
 
 def _update(

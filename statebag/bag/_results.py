@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -64,7 +65,8 @@ def read_results(results: Any, base: Bag, blobs: ExecutionBlobs) -> list[BranchR
         results: a list, an object with one (``segment_results``, ``branches``, ``chunk_results``), or a pointer to
             either. A result has a ``status``, a number (``execution_order``, ``branch_index``, ``chunk_index``, or at
             the end of ``chunk_id``), and its state: ``state_delta`` (``set``, ``unset``), ``final_state``,
-            ``final_state_s3_path``, or ``state_data``, the sealed bag of a branch.
+            ``final_state_s3_path``, ``state_data``, the sealed bag of a branch, or ``bag``, a pointer to a sealed bag
+            that was born at the fork, without the history before it.
         base: the bag at the fork.
         blobs: where stored states are.
 
@@ -73,7 +75,11 @@ def read_results(results: Any, base: Bag, blobs: ExecutionBlobs) -> list[BranchR
         StateBagError: ``INVALID_EXECUTION_ORDER``.
         StoreUnavailable: a state can't be read for now.
     """
-    return [_load(item, body, base, blobs) for item, body in _order(_listed(results, blobs))]
+    ordered = list(_order(_listed(results, blobs)))
+    # Read together where the store gains by it; what is missing or broken is found with its branch.
+    with contextlib.suppress(PointerNotFound, PointerCorrupt, PointerRefused):
+        blobs.get_many([Pointer.from_json(body["bag"]) for _, body in ordered if is_pointer(body.get("bag"))])
+    return [_load(item, body, base, blobs) for item, body in ordered]
 
 
 def _listed(results: Any, blobs: ExecutionBlobs) -> Sequence[Any]:
@@ -147,7 +153,7 @@ def _read(result: Any) -> BranchResult:
         name=str(result.get("branch_id") or result.get("chunk_id") or ""),
         status=status,
         error=_invalid("; ".join(faults)) if faults else error,
-        pointer=result.get("final_state_s3_path"),
+        pointer=result.get("final_state_s3_path") or result.get("bag"),
         logs=() if faults else tuple(result.get("new_history_logs") or ()),
     )
 
@@ -156,6 +162,8 @@ def _load(item: BranchResult, body: Mapping[str, Any], base: Bag, blobs: Executi
     try:
         if isinstance(body.get("state_data"), Mapping):
             return _load_bag(item, body["state_data"], base, blobs)
+        if is_pointer(body.get("bag")):
+            return _load_born(item, Bag.from_json(blobs.get(Pointer.from_json(body["bag"])), blobs), base, blobs)
         if not item.succeeded:
             return item
         delta = body.get("state_delta")
@@ -181,6 +189,15 @@ def _load_bag(item: BranchResult, sealed: Mapping[str, Any], base: Bag, blobs: E
     logs = [entry for index, entry in enumerate(read_all(bag.kernel.state_history, blobs)) if index >= known]
     item = replace(item, logs=(*logs, *item.logs))
     return replace(item, changes=bag.user.whole()) if item.succeeded else item
+
+
+def _load_born(item: BranchResult, bag: Bag, base: Bag, blobs: ExecutionBlobs) -> BranchResult:
+    """A bag that began with the fork's variables: what it did is what differs, and all of its history."""
+    item = replace(item, logs=(*read_all(bag.kernel.state_history, blobs), *item.logs))
+    if not item.succeeded:
+        return item
+    changes, unset = bag.user.differences(base.user)
+    return replace(item, changes=changes, unset=unset)
 
 
 def _with_state(item: BranchResult, changes: Any, unset: tuple[Any, ...] = ()) -> BranchResult:

@@ -19,17 +19,17 @@ __all__ = ["EdgeList", "read_edges"]
 _PLAIN = frozenset({"edge", "normal", "flow", "start", "end"})
 _PAUSE = frozenset({"hitp", "human_in_the_loop", "pause", "approval"})
 _UNSERVED: Mapping[str, str] = {
-    "conditional_edge": "Choose a value with `operator_official` and `if_else` or `switch_case` on a plain edge.",
-    "if": "Choose a value with `operator_official` and `if_else` or `switch_case` on a plain edge.",
-    "while": "Repetition is no edge: write the passes one behind another, or repeat from a pause with `on_reject`.",
-    "for_each": "Repetition is no edge: use `operator_official` with `list_map`, `list_filter` or `list_reduce`.",
+    "conditional_edge": "Put a `route_condition` node where the way divides, and plain edges behind it.",
+    "if": "Put a `route_condition` node where the way divides, and plain edges behind it.",
+    "while": "To repeat, use a `loop` node, or a `route_condition` node that leads back.",
+    "for_each": "To repeat for each item of a list, use a `for_each` node.",
 }
 
 _QUIET = frozenset(
     {"id", "data", "label", "style", "animated", "metadata", "sourceHandle", "targetHandle", "markerEnd", "selected"},
 )
 _BECAUSE = {
-    key: f"`{key}` has no effect: edges choose nothing. Choose a value with `operator_official` and `if_else`."
+    key: f"`{key}` has no effect: edges choose nothing. Use a `route_condition` node."
     for key in ("condition", "router_func", "mapping")
 }
 
@@ -56,14 +56,15 @@ class EdgeList:
     findings: tuple[Problem, ...]
 
 
-def read_edges(items: Sequence[Any], node_ids: Collection[str]) -> EdgeList:
-    """Read the list ``edges`` of a document whose nodes have the ids ``node_ids``."""
+def read_edges(items: Sequence[Any], node_ids: Collection[str], at: str = "$.edges") -> EdgeList:
+    """Read the list ``edges`` at the JSON path ``at``, between nodes with the ids ``node_ids``."""
     edges: dict[tuple[str, str], Edge] = {}
     indices: list[int] = []
+    first_at: dict[tuple[str, str], int] = {}
     findings: list[Problem] = []
     complete = True
     for index, item in enumerate(items):
-        path = f"$.edges[{index}]"
+        path = f"{at}[{index}]"
         fields, found = read_fields(_EdgeShape, item, path)
         findings += found
         findings += report_unknown(item, _EdgeShape.model_fields, path, quiet=_QUIET, because=_BECAUSE)
@@ -82,10 +83,11 @@ def read_edges(items: Sequence[Any], node_ids: Collection[str]) -> EdgeList:
             continue
         ends = (fields["source"], fields["target"])
         if ends in edges:
-            first = indices[list(edges).index(ends)]
-            message = f"`$.edges[{first}]` joins `{ends[0]}` and `{ends[1]}` already. Remove one of the two."
+            first = first_at[ends]
+            message = f"`{at}[{first}]` joins `{ends[0]}` and `{ends[1]}` already. Remove one of the two."
             findings.append(Problem(path=path, code="EDGE_DUPLICATE", message=message))
         else:
+            first_at[ends] = index
             edges[ends] = Edge(source=ends[0], target=ends[1], pause=pause)
             indices.append(index)
     return EdgeList(edges=tuple(edges.values()), indices=tuple(indices), complete=complete, findings=tuple(findings))

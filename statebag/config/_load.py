@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from statebag.canonical import canonical_bytes, parse_json
 from statebag.config._edges import read_edges
-from statebag.config._graph import check_graph
+from statebag.config._flow_checks import check_flow
 from statebag.config._model import Document
-from statebag.config._node_types import NodeTypes
-from statebag.config._nodes import read_nodes
+from statebag.config._node_types import NODE_TYPE_ALIASES, NodeTypes, normalise_type
+from statebag.config._nodes import NodeReader
 from statebag.config._reading import describe_kind, read_fields, report_unknown, split_findings
 from statebag.config.reserved import drop_reserved
 from statebag.errors import InputRefused, Problem, Unserialisable
@@ -30,11 +30,11 @@ _QUIET = frozenset(
     },
 )
 _BECAUSE = {
-    "subgraphs": "`subgraphs` is not served: write their nodes into `nodes`.",
-    "react_executor": "`react_executor` is not served.",
     "secrets": "`secrets` is not served: give secrets to the worker's environment.",
 }
 
+_AGENT = "react"
+"""Type of the node that ``react_executor`` configures, and its id where there is no other node."""
 _COUNT = "a whole number of at least 1"
 
 
@@ -50,6 +50,8 @@ class _DocumentShape(BaseModel):
     max_loop_iterations: int | None = Field(None, ge=1, description=_COUNT)
     max_branch_iterations: int | None = Field(None, ge=1, description=_COUNT)
     execution_mode: str | None = Field(None, description="text")
+    subgraphs: dict[str, Any] | None = Field(None, description="an object of names and `{nodes, edges}`")
+    react_executor: dict[str, Any] | None = Field(None, description="an object, the config of a `react` node")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,20 +73,23 @@ def load_document(raw: Any, node_types: NodeTypes) -> LoadedDocument:
     Raises:
         InputRefused: with every problem of the document.
     """
-    body = _parse(raw)
+    body = _with_agent(_parse(raw))
     top, findings = read_fields(_DocumentShape, body, "$")
     findings += report_unknown(body, _DocumentShape.model_fields, "$", quiet=_QUIET, because=_BECAUSE)
     items = {key: value for key, value in body.items() if key in ("nodes", "edges") and isinstance(value, list)}
-    nodes = read_nodes(items.get("nodes", [])[:500], node_types)
+    reader = NodeReader(types=node_types, subgraphs=top.get("subgraphs", {}))
+    nodes = reader.read(items.get("nodes", [])[:500])
     places = {node.id: f"$.nodes[{index}]" for node, index in zip(nodes.nodes, nodes.indices, strict=True)}
     edges = read_edges(items.get("edges", [])[:1000], places)
     findings += [*nodes.findings, *edges.findings]
-    findings += check_graph(
-        places,
+    findings += check_flow(
+        nodes.nodes,
         edges.edges,
+        places,
         [f"$.edges[{index}]" for index in edges.indices],
-        top.get("start_node"),
-        complete=edges.complete and "nodes" in top and "edges" in top,
+        planned=True,
+        start_node=top.get("start_node"),
+        complete=edges.complete and "nodes" in top and "edges" in top and len(places) == len(top["nodes"]),
     )
     initial_state, reserved = drop_reserved(top.get("initial_state", {}))
     findings += [
@@ -133,6 +138,24 @@ def _parse(raw: Any) -> Mapping[str, Any]:
         message = f"The document is nested more than {_MAX_DEPTH} levels deep. Flatten it."
         raise _refuse("FIELD_VALUE", message)
     return cast("dict[str, Any]", body)
+
+
+def _with_agent(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The document with its ``react_executor`` as the config of its agents, or as its only node where it has none."""
+    config, nodes = body.get("react_executor"), body.get("nodes", [])
+    if not isinstance(config, dict) or config.get("enabled") is False or not isinstance(nodes, list):
+        return body
+    if not nodes:
+        return {**body, "nodes": [{"id": _AGENT, "type": _AGENT, "config": config}], "edges": body.get("edges", [])}
+    return {**body, "nodes": [_as_agent(node, config) for node in nodes]}
+
+
+def _as_agent(node: Any, config: Mapping[str, Any]) -> Any:
+    kind = normalise_type(node["type"]) if isinstance(node, dict) and isinstance(node.get("type"), str) else ""
+    if NODE_TYPE_ALIASES.get(kind, kind) != _AGENT:
+        return node
+    own = node.get("config")
+    return {**node, "config": {**config, **own} if isinstance(own, dict) else own or config}
 
 
 def _refuse(code: str, message: str) -> InputRefused:

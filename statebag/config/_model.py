@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Document", "Edge", "Node", "PauseSpec"]
+__all__ = ["Body", "Document", "Edge", "Node", "PauseSpec"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,13 +20,23 @@ class Node:
     label: str = ""
     hitp: bool = False
     """Whether a person is asked before this node runs."""
+    bodies: tuple[Body, ...] = ()
+    """The nodes inside of it: a loop's body, a group's branches. Its ``config`` no longer has them."""
+    fork: bool = False
+    """Whether its bodies are branches that run beside each other, rather than inside of its own segment."""
+    targets: tuple[str, ...] = ()
+    """Ids of the nodes that it chooses between, for one that routes."""
 
     def to_json(self) -> dict[str, Any]:
         """The stored form; defaults are left out."""
         body: dict[str, Any] = {"id": self.id, "type": self.type, "config": dict(self.config)}
         if self.label:
             body["label"] = self.label
-        return body | ({"hitp": True} if self.hitp else {})
+        if self.bodies:
+            body["bodies"] = [one.to_json() for one in self.bodies]
+        if self.targets:
+            body["targets"] = list(self.targets)
+        return body | {name: True for name in ("hitp", "fork") if getattr(self, name)}
 
     @staticmethod
     def from_json(body: Mapping[str, Any]) -> Node:
@@ -37,6 +47,35 @@ class Node:
             config=body.get("config", {}),
             label=body.get("label", ""),
             hitp=body.get("hitp", False),
+            bodies=tuple(Body.from_json(one) for one in body.get("bodies", ())),
+            fork=body.get("fork", False),
+            targets=tuple(body.get("targets", ())),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Body:
+    """Nodes inside of a node, in running order."""
+
+    nodes: tuple[Node, ...] = ()
+    name: str = ""
+    """Id of the branch; empty where a node has but one body."""
+    edges: tuple[Edge, ...] = ()
+    """Empty: the nodes run one behind another as they are listed."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The stored form; defaults are left out."""
+        body: dict[str, Any] = {"nodes": [node.to_json() for node in self.nodes]}
+        body |= {"name": self.name} if self.name else {}
+        return body | ({"edges": [edge.to_json() for edge in self.edges]} if self.edges else {})
+
+    @staticmethod
+    def from_json(body: Mapping[str, Any]) -> Body:
+        """Read the stored form."""
+        return Body(
+            nodes=tuple(Node.from_json(node) for node in body["nodes"]),
+            name=body.get("name", ""),
+            edges=tuple(Edge.from_json(edge) for edge in body.get("edges", ())),
         )
 
 
@@ -94,6 +133,21 @@ class Edge:
     target: str
     pause: PauseSpec | None = None
     """Set on hitp edges."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The stored form."""
+        body: dict[str, Any] = {"source": self.source, "target": self.target}
+        return body | ({"pause": self.pause.to_json()} if self.pause is not None else {})
+
+    @staticmethod
+    def from_json(body: Mapping[str, Any]) -> Edge:
+        """Read the stored form."""
+        pause = body.get("pause")
+        return Edge(
+            source=body["source"],
+            target=body["target"],
+            pause=None if pause is None else PauseSpec.from_json(pause),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

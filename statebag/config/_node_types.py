@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from statebag.config._model import Node
 from statebag.config._reading import name_near
 from statebag.errors import Problem
 
-__all__ = ["NODE_TYPE_ALIASES", "NodeChecker", "NodeTypes", "find_node_type", "normalise_type"]
+__all__ = [
+    "NODE_TYPE_ALIASES",
+    "BodySource",
+    "Container",
+    "NodeChecker",
+    "NodeSource",
+    "NodeTypes",
+    "Router",
+    "find_node_type",
+    "normalise_type",
+]
 
 NODE_TYPE_ALIASES: Mapping[str, str] = {
     "code": "operator",
@@ -31,24 +42,14 @@ NODE_TYPE_ALIASES: Mapping[str, str] = {
     "group": "subgraph",
     "image_analysis": "vision",
     "chunker": "video_chunker",
+    "agent": "react",
+    "react_executor": "react",
 }
 """Other names of the format's node types."""
 
 _OWN_TYPE = "Write the call as a node type of your own and install it under the entry point group `statebag.nodes`"
 
 _UNSERVED: Mapping[str, str] = {
-    "for_each": "For a list, use `operator_official` with `list_map`, `list_filter` or `list_reduce`",
-    "nested_for_each": "For lists, use `operator_official` with `list_map`, `list_filter` or `list_reduce`",
-    "loop": "Write the passes one behind another, or repeat from a pause with `on_reject`",
-    "parallel_group": "Write the branches' nodes one behind another",
-    "aggregator": "Remove it: what earlier nodes wrote is already in the state",
-    "route_condition": "Choose a value with `operator_official` and `if_else` or `switch_case`",
-    "dynamic_router": "Choose a value with `operator_official` and `if_else` or `switch_case`",
-    "subgraph": "Write its nodes into this document",
-    "skill_executor": _OWN_TYPE,
-    "api_call": _OWN_TYPE,
-    "db_query": _OWN_TYPE,
-    "vision": _OWN_TYPE,
     "video_chunker": _OWN_TYPE,
     "governor": "Remove it",
 }
@@ -61,7 +62,7 @@ _NOT_NODES: Mapping[str, str] = {
     "approval": "A pause is an edge of type `hitp`, or `hitp: true` on the node behind it.",
     "branch": "Branches are no nodes of their own.",
     "join": "A join is no node of its own.",
-    "router": "Choose a value with `operator_official` and `if_else` or `switch_case`.",
+    "router": "Use `route_condition` or `dynamic_router`.",
 }
 """Words that people try as node types."""
 
@@ -74,6 +75,55 @@ class NodeChecker(Protocol):
 
     def check(self, node: Node, path: str) -> Iterable[Problem]:
         """Everything wrong with ``node``; ``path`` is its JSON path."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeSource:
+    """A node of a document as it is written, before its bodies are read."""
+
+    config: Mapping[str, Any]
+    members: Mapping[str, Any]
+    """Members beside ``id``, ``type`` and ``config``: ``branches``, ``subgraph_ref``, …"""
+    subgraphs: Mapping[str, Any]
+    """The document's ``subgraphs``."""
+    top: bool
+    """Whether it is in a list that is planned, rather than in the body of another node."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BodySource:
+    """Where a node's body is written, and what is written there."""
+
+    path: str
+    """JSON path of the object with the nodes: from the node (``config.sub_workflow``), or from the root (``$.…``)."""
+    nodes: Any
+    nodes_key: str = "nodes"
+    """Member of that object which ``nodes`` is; empty where it is the object itself."""
+    edges: Any = None
+    name: str = ""
+    fault: str = ""
+    """What to say where ``nodes`` is no list, in place of that it must be one."""
+
+
+@runtime_checkable
+class Container(Protocol):
+    """A node type whose nodes have other nodes inside of them."""
+
+    body_keys: ClassVar[frozenset[str]]
+    """Members of ``config`` that hold bodies; the node that is run no longer has them."""
+
+    def find_bodies(self, source: NodeSource) -> tuple[Sequence[BodySource], bool]:
+        """The bodies, and whether they are branches that are planned and run beside each other."""
+        ...
+
+
+@runtime_checkable
+class Router(Protocol):
+    """A node type that chooses which node comes next."""
+
+    def targets(self, node: Node) -> Sequence[str]:
+        """Ids of the nodes between which ``node`` chooses."""
         ...
 
 

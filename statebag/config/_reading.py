@@ -20,7 +20,7 @@ __all__ = [
     "split_findings",
 ]
 
-WARNING_CODES = frozenset({"FIELD_UNKNOWN", "RESERVED_KEY"})
+WARNING_CODES = frozenset({"FIELD_UNKNOWN", "NODE_APART", "RESERVED_KEY"})
 """Codes of findings that are told and refuse nothing."""
 
 

@@ -1,10 +1,11 @@
 """Facts of the orchestration that both engines read: state names, routes, limits, retries, time-outs."""
 
 from statebag.machine.policies import FUNCTIONS, GRACE_SECONDS, HITP_TIMEOUT_SECONDS, Function, Retry
-from statebag.machine.routes import ROUTES, route
+from statebag.machine.routes import BRANCH_ROUTES, ROUTES, route, route_branch
 from statebag.machine.states import BRANCH_STATES, STANDARD_STATES, State
 
 __all__ = [
+    "BRANCH_ROUTES",
     "BRANCH_STATES",
     "FUNCTIONS",
     "GRACE_SECONDS",
@@ -15,4 +16,5 @@ __all__ = [
     "Retry",
     "State",
     "route",
+    "route_branch",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from statebag.bag import NextAction
 from statebag.machine.states import State
 
-__all__ = ["ROUTES", "route"]
+__all__ = ["BRANCH_ROUTES", "ROUTES", "route", "route_branch"]
 
 ROUTES: Mapping[NextAction, State] = {
     NextAction.FAILED: State.NOTIFY_AND_FAIL,
@@ -23,8 +23,30 @@ ROUTES: Mapping[NextAction, State] = {
 """Arms of ``EvaluateNextAction``; an action that is not here fails the run."""
 
 
+BRANCH_ROUTES: Mapping[NextAction, State] = {
+    NextAction.STARTED: State.EXECUTE_BRANCH_SEGMENT,
+    NextAction.FAILED: State.HANDLE_BRANCH_ERROR,
+    NextAction.HALTED: State.HANDLE_BRANCH_ERROR,
+    NextAction.SIGKILL: State.HANDLE_BRANCH_ERROR,
+    NextAction.COMPLETE: State.BRANCH_COMPLETE,
+    NextAction.PAUSED_FOR_HITP: State.WAIT_FOR_HITP_CALLBACK,
+    NextAction.PAUSED_FOR_ASYNC_LLM: State.HANDLE_ASYNC_LLM,
+    NextAction.PARALLEL_GROUP: State.PROCESS_PARALLEL_BRANCHES,
+    NextAction.SEQUENTIAL_BRANCH: State.CHECK_BRANCH_LOOP_LIMIT,
+    NextAction.CONTINUE: State.CHECK_BRANCH_LOOP_LIMIT,
+}
+"""Arms of ``EvaluateBranchNext``; an action that is not here fails the branch."""
+
+
 def route(next_action: str) -> State:
     """The state that follows ``EvaluateNextAction``."""
     return (
         ROUTES.get(NextAction(next_action), State.NOTIFY_AND_FAIL) if next_action in ROUTES else State.NOTIFY_AND_FAIL
     )
+
+
+def route_branch(next_action: str) -> State:
+    """The state that follows ``EvaluateBranchNext``."""
+    if next_action not in NextAction.__members__:
+        return State.HANDLE_BRANCH_ERROR
+    return BRANCH_ROUTES.get(NextAction(next_action), State.HANDLE_BRANCH_ERROR)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from statebag.config import Document, check_shape
+from statebag.config import WARNING_CODES, Document, check_flow
 from statebag.errors import InputRefused, Problem
 from statebag.nodes import NodeRegistry
 
@@ -15,7 +15,12 @@ def require_plannable(document: Document, registry: NodeRegistry) -> None:
     Raises:
         InputRefused: with every problem.
     """
-    problems = check_shape(document)
+    places = {node.id: f"$.nodes[{index}]" for index, node in enumerate(document.nodes)}
+    edge_places = [f"$.edges[{index}]" for index in range(len(document.edges))]
+    found = check_flow(
+        document.nodes, document.edges, places, edge_places, planned=True, start_node=document.start_node
+    )
+    problems = [problem for problem in found if problem.code not in WARNING_CODES]
     problems += [
         Problem(
             path=f"$.nodes[{index}].type",

@@ -1,35 +1,35 @@
 """Cutting a document into segments.
 
 A segment is as long as it can be: it ends where a person is asked, where the
-outside world is called, and where a pause may jump to.
+outside world is called, where ways fork, join or are chosen between, and where
+a pause or a choice may jump to. Nodes inside of other nodes cut nothing.
+Branches are cut by the same rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from statebag.config import Document, Edge, Node, PauseSpec, start_of
-from statebag.nodes import NodeRegistry
+from statebag.config import Document, Flow, Item, Node, PauseSpec, ResourcePolicy, flow_of
+from statebag.errors import InputRefused, Problem
+from statebag.nodes import NodeRegistry, calls_outside
 from statebag.plan._checks import require_plannable
 from statebag.plan._limits import budget_of, limits_of
+from statebag.plan._needs import needs_of
 from statebag.plan._plan import Plan
-from statebag.plan._segment import Segment
+from statebag.plan._segment import BranchPlan, Segment
 from statebag.plan._strategy import choose_strategy
 
 __all__ = ["plan_document"]
 
-_LLM = "llm_chat"
+_MAX_DEPTH = 100
+"""Branches inside of branches, those that the document writes inside of nodes too."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class _Run:
-    """Nodes between two boundaries."""
-
-    nodes: tuple[Node, ...]
-    pause: PauseSpec | None
-    after: int | None
-    """Place of the run before it in the same chain."""
+_ALONE = {"llm_chat": "llm", "react": "react"}
+"""Node types that make a segment of a type of its own."""
 
 
 def plan_document(document: Document, registry: NodeRegistry) -> Plan:
@@ -39,90 +39,177 @@ def plan_document(document: Document, registry: NodeRegistry) -> Plan:
         InputRefused: its graph can't be run, or a node type is not in ``registry``.
     """
     require_plannable(document, registry)
-    runs: list[_Run] = []
-    for chain in _chains(document):
-        runs += _cut(chain, document.edges, registry, first=len(runs))
-    segments = tuple(_segment(index, runs, registry) for index in range(len(runs)))
+    flow = flow_of(document.nodes, document.edges, document.start_node)
+    segments = _Cutter(document.nodes, registry).cut(flow, "", first_may_pause=False)
     limits = limits_of(document, len(segments))
     return Plan(
-        segments=segments,
+        segments=tuple(segments),
         max_loop_iterations=limits.max_loop_iterations,
         max_branch_iterations=limits.max_branch_iterations,
         strategy=choose_strategy(segments),
     )
 
 
-def _chains(document: Document) -> Iterator[list[Node]]:
-    """The chain from the start, then those that only pauses lead to, in document order."""
-    nodes = {node.id: node for node in document.nodes}
-    after = {edge.source: edge.target for edge in document.edges}
-    entered = set(after.values())
-    start = start_of(document)
-    heads = [name for name in nodes if name not in entered]
-    for head in sorted(heads, key=lambda name: name != start):
-        chain = [nodes[head]]
-        while chain[-1].id in after:
-            chain.append(nodes[after[chain[-1].id]])
-        yield chain
+@dataclass(kw_only=True)
+class _Piece:
+    """A segment in the making."""
+
+    kind: str = "normal"
+    nodes: list[Node] = field(default_factory=list[Node])
+    pause: PauseSpec | None = None
+    owner: Node | None = None
+    """The node whose branches a group runs."""
+    branches: Sequence[tuple[str, str, _Cutter, Flow]] = ()
+    """Id, path, and how to cut it, of each branch of a group."""
+    leads_to: Item | None = None
+    """Item that follows, where that is not the next piece."""
+    before_next: bool = False
+    """Whether the next piece follows, as an aggregator does its group."""
 
 
-def _cut(chain: Sequence[Node], edges: Sequence[Edge], registry: NodeRegistry, *, first: int) -> list[_Run]:
-    pauses = _pauses(chain, edges)
-    jumped_to = {name for edge in edges if edge.pause for name in (edge.pause.on_reject, edge.pause.on_timeout)}
-    groups: list[list[Node]] = []
-    if first == 0 and chain[0].id in pauses:
-        # A run begins with a segment; a pause stands between two.
-        groups.append([])
-    cut_before_next = True
-    for node in chain:
-        alone = node.type == _LLM or registry[node.type].outside
-        if cut_before_next or alone or node.id in pauses or node.id in jumped_to:
-            groups.append([])
-        groups[-1].append(node)
-        cut_before_next = alone
-    return [
-        _Run(
-            nodes=tuple(group),
-            pause=pauses.get(group[0].id) if group else None,
-            after=first + offset - 1 if offset else None,
-        )
-        for offset, group in enumerate(groups)
-    ]
+class _Cutter:
+    """Cuts the flows of one list of nodes."""
+
+    def __init__(self, nodes: Sequence[Node], registry: NodeRegistry) -> None:
+        self._nodes = {node.id: node for node in nodes}
+        self._registry = registry
+
+    def cut(self, flow: Flow, path: str, *, first_may_pause: bool) -> list[Segment]:
+        """The segments of ``flow``, whose ids begin with ``path``."""
+        starts = self._starts(flow)
+        pieces: list[_Piece] = []
+        if not first_may_pause and flow.items and flow.items[0] in flow.pauses:
+            # A run begins with a segment; a pause stands between two.
+            pieces.append(_Piece(leads_to=flow.items[0]))
+        place: dict[Item, int] = {}
+        for item in flow.items:
+            node = self._nodes[item] if isinstance(item, str) else None
+            if item in starts or not pieces:
+                kind = _ALONE.get(node.type, "normal") if node else "normal"
+                pieces.append(_Piece(kind=kind, pause=flow.pauses.get(item)))
+            place[item] = len(pieces) - 1
+            if node is not None:
+                self._add(node, pieces, flow, path)
+            pieces[-1].leads_to = flow.links.get(item)
+        return self._finish(pieces, place, flow, path)
+
+    def _starts(self, flow: Flow) -> set[Item | None]:
+        """Items that begin a segment."""
+        counts = Counter(to for to in flow.links.values() if to is not None)
+        counts.update(to for ways in flow.routes.values() for to in ways.values() if to is not None)
+        asked = {name for pause in flow.pauses.values() for name in (pause.on_reject, pause.on_timeout)} - {None}
+        starts: set[Item | None] = {*flow.items[:1], *flow.pauses, *asked}
+        starts |= {item for item, count in counts.items() if count > 1}
+        for before, item in zip(flow.items, flow.items[1:], strict=False):
+            ended = before in flow.routes or before in flow.forks or not isinstance(before, str)
+            if ended or flow.links.get(before) != item or self._is_alone(before) or self._is_alone(item):
+                starts.add(item)
+        return starts
+
+    def _is_alone(self, item: Item) -> bool:
+        if not isinstance(item, str):
+            return True
+        node = self._nodes[item]
+        return node.fork or node.type in _ALONE or self._registry[node.type].outside
+
+    def _add(self, node: Node, pieces: list[_Piece], flow: Flow, path: str) -> None:
+        """Put ``node`` into the last piece, and behind that the pieces that its branches make."""
+        bodies = [(index, body) for index, body in enumerate(node.bodies) if node.fork and body.nodes]
+        if bodies:
+            inner = [
+                (body.name, index, _Cutter(body.nodes, self._registry), flow_of(body.nodes, body.edges))
+                for index, body in bodies
+            ]
+            pause = pieces.pop().pause
+            pieces.append(replace(_group(node, inner, f"{path}{len(pieces)}"), pause=pause))
+            pieces.append(_Piece(kind="aggregator"))
+        else:
+            pieces[-1].nodes.append(node)
+        fork = flow.forks.get(node.id)
+        if fork is not None and fork.branches:
+            pieces[-1].before_next = True
+            named = [
+                (f"B{position}", position, self, branch)
+                for position, branch in zip(fork.positions, fork.branches, strict=True)
+            ]
+            pieces.append(_group(node, named, f"{path}{len(pieces)}"))
+            pieces.append(_Piece(kind="aggregator"))
+
+    def _finish(self, pieces: Sequence[_Piece], place: Mapping[Item, int], flow: Flow, path: str) -> list[Segment]:
+        def id_of(item: Item | None) -> str | None:
+            return None if item is None else f"{path}{place[item]}"
+
+        segments: list[Segment] = []
+        for index, piece in enumerate(pieces):
+            budget = budget_of(piece.nodes)
+            pause = piece.pause
+            routes = flow.routes.get(piece.nodes[-1].id, {}) if piece.nodes else {}
+            following = f"{path}{index + 1}" if piece.before_next else id_of(piece.leads_to)
+            segments.append(
+                Segment(
+                    id=f"{path}{index}",
+                    index=index,
+                    type=piece.kind,
+                    nodes=tuple(piece.nodes),
+                    pause=pause,
+                    on_reject=id_of(pause.on_reject) if pause else None,
+                    on_timeout=id_of(pause.on_timeout) if pause else None,
+                    next=None if routes else following,
+                    routes={target: id_of(to) for target, to in routes.items()},
+                    outside=any(calls_outside(node, self._registry) for node in piece.nodes),
+                    timeout_seconds=budget.timeout_seconds,
+                    heartbeat_seconds=budget.heartbeat_seconds,
+                    retry=budget.retry,
+                    async_llm=budget.async_llm,
+                    **_group_fields(piece),
+                )
+            )
+        return _depend(segments)
 
 
-def _pauses(chain: Sequence[Node], edges: Sequence[Edge]) -> dict[str, PauseSpec]:
-    """Node ids to the pause before them; an edge's says more than a node's."""
-    asked = {node.id: PauseSpec() for node in chain if node.hitp}
-    names = {node.id for node in chain}
-    return asked | {edge.target: edge.pause for edge in edges if edge.pause and edge.target in names}
+def _group(node: Node, branches: Sequence[tuple[str, int, _Cutter, Flow]], at: str) -> _Piece:
+    made = [(name, f"{at}/B{position}/", cutter, flow) for name, position, cutter, flow in branches]
+    return _Piece(kind="parallel_group", owner=node, branches=made, before_next=True)
 
 
-def _segment(index: int, runs: Sequence[_Run], registry: NodeRegistry) -> Segment:
-    run = runs[index]
-    outside = any(registry[node.type].outside for node in run.nodes)
-    budget = budget_of(run.nodes)
-    follows = index + 1 < len(runs) and runs[index + 1].after == index
-    before = run.after if run.after is not None else _jump_source(run, runs)
-    return Segment(
-        id=str(index),
-        index=index,
-        type="llm" if any(node.type == _LLM for node in run.nodes) else "normal",
-        nodes=run.nodes,
-        pause=run.pause,
-        next=str(index + 1) if follows else None,
-        dependencies=() if before is None else (str(before),),
-        outside=outside,
-        timeout_seconds=budget.timeout_seconds,
-        heartbeat_seconds=budget.heartbeat_seconds,
-        retry=budget.retry,
-        async_llm=budget.async_llm,
-    )
+def _group_fields(piece: _Piece) -> dict[str, Any]:
+    if piece.owner is None:
+        return {}
+    config = piece.owner.config
+    branches: list[BranchPlan] = []
+    for name, path, cutter, flow in piece.branches:
+        if path.count("/") > 2 * _MAX_DEPTH:
+            message = f"Branches are inside of each other more than {_MAX_DEPTH} deep. Join some before others fork."
+            raise InputRefused([Problem(path="$.nodes", code="GRAPH_SHAPE", message=message)], what="document")
+        # A single branch runs in the line of its group, where a pause stands between two segments.
+        segments = tuple(cutter.cut(flow, path, first_may_pause=len(piece.branches) > 1))
+        nodes = [node for segment in segments for inner in segment.with_inner() for node in inner.nodes]
+        branches.append(BranchPlan(id=name, segments=segments, needs=needs_of(nodes)))
+    policy = config.get("resource_policy")
+    return {
+        "label": piece.owner.label or piece.owner.id,
+        "branches": tuple(branches),
+        "resource_policy": None if policy is None else ResourcePolicy.from_json(policy),
+        "branch_policy": config.get("branch_policy") or {},
+        "max_concurrency": config.get("max_concurrency"),
+    }
 
 
-def _jump_source(run: _Run, runs: Sequence[_Run]) -> int | None:
-    """Place of the run before the first pause that may jump to the head of a chain."""
-    name = run.nodes[0].id if run.nodes else None
-    for other in runs:
-        if other.pause and other is not run and name in (other.pause.on_reject, other.pause.on_timeout):
-            return other.after
-    return None
+def _depend(segments: Sequence[Segment]) -> list[Segment]:
+    """Name for each segment those before it that lead to it."""
+    leads: dict[str, list[str]] = {segment.id: [] for segment in segments}
+    place = {segment.id: segment.index for segment in segments}
+    first_to: dict[str, str] = {}
+    for segment in segments:
+        for to in dict.fromkeys((segment.next, *segment.routes.values())):
+            if to is not None:
+                first_to.setdefault(to, segment.id)
+                if place[to] > segment.index:
+                    leads[to].append(segment.id)
+    for segment in segments:
+        for to in (segment.on_reject, segment.on_timeout):
+            # What leads to the pause leads to what only its answer may jump to.
+            before = first_to.get(segment.id)
+            if to is not None and before is not None and not leads[to] and place[before] < place[to] > segment.index:
+                leads[to].append(before)
+    return [replace(segment, dependencies=tuple(leads[segment.id])) for segment in segments]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -30,37 +30,42 @@ class Plan:
         """Number of segments."""
         return len(self.segments)
 
+    def all_segments(self) -> Iterator[Segment]:
+        """The segments and those inside of branches, at any depth."""
+        for segment in self.segments:
+            yield from segment.with_inner()
+
     @property
     def llm_segments(self) -> int:
-        """Number of segments that are a model call."""
-        return sum(1 for segment in self.segments if segment.type == "llm")
+        """Number of segments that are a model call, inside of branches too."""
+        return sum(1 for segment in self.all_segments() if segment.type == "llm")
 
     @property
     def hitp_segments(self) -> int:
-        """Number of segments that a person is asked before."""
-        return sum(1 for segment in self.segments if segment.pause is not None)
+        """Number of segments that a person is asked before, inside of branches too."""
+        return sum(1 for segment in self.all_segments() if segment.pause is not None)
 
     @property
     def distributed_strategy(self) -> str:
         """Name of the strategy."""
         return self.strategy.name
 
-    @cached_property
-    def node_to_segment(self) -> Mapping[str, str]:
-        """Node ids to segment ids."""
-        return {node.id: segment.id for segment in self.segments for node in segment.nodes}
+    def segment(self, segment_id: str) -> Segment:
+        """The segment of that id, inside of branches too; KeyError where there is none."""
+        return self._by_id[segment_id]
 
     @cached_property
     def _by_id(self) -> Mapping[str, Segment]:
-        return {segment.id: segment for segment in self.segments}
+        return {segment.id: segment for segment in self.all_segments()}
 
-    def segment(self, segment_id: str) -> Segment:
-        """The segment of that id; KeyError where there is none."""
-        return self._by_id[segment_id]
-
-    def segment_of(self, node_id: str) -> Segment:
-        """The segment that a node is in; one that a pause may jump to is always the first in its segment."""
-        return self._by_id[self.node_to_segment[node_id]]
+    @cached_property
+    def node_to_segment(self) -> Mapping[str, str]:
+        """Node ids to segment ids; of nodes inside of branches that share an id, the first."""
+        found: dict[str, str] = {}
+        for segment in self.all_segments():
+            for node in segment.nodes:
+                found.setdefault(node.id, segment.id)
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """The stored form."""

@@ -163,7 +163,7 @@ def test_the_plugin_registers_every_action_under_its_name(tmp_path: Path) -> Non
     assert isinstance(plugin.activities, list)
     names = [name_of(each) for each in plugin.activities]
     assert len(names) == len(set(names))
-    others = {"execute_segment", "async_llm", "publish_event", "verify_claim"}
+    others = {"execute_segment", "begin_branch", "async_llm", "publish_event", "verify_claim"}
     assert set(names) == {*ACTIONS, *others}
     assert set(CASES) == set(ACTIONS)
 

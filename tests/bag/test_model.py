@@ -82,7 +82,7 @@ class EngineAgainstModel(RuleBasedStateMachine):
         self._act("aggregate_branches", {"parallel_results": results[::-1]}, "CONTINUE")
         base = dict(self._user)
         added: list[Any] = []
-        pure = isinstance(base.get("x_items", []), list)
+        pure = isinstance(base.get("x_items"), list | None)
         for state in states:
             for name, value in state.items():
                 if name not in base or _differs(base[name], value):

@@ -17,7 +17,7 @@ from statebag.config import load_document
 from statebag.nodes import builtin_registry
 from statebag.plan import plan_document
 
-SMALL = Size(segments=12, turns=1, large_bytes=400_000, small_bytes=2_000)
+SMALL = Size(segments=12, branches=12, turns=1, large_bytes=400_000, small_bytes=2_000)
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,10 @@ def test_every_benchmark_gives_its_figures(figures: dict[str, Figure]) -> None:
         "pure.history_bytes",
         "pure.time",
         "pure.cpu",
+        "branches.time",
+        "branches.cpu",
+        "branches.history_events",
+        "branches.history_bytes",
     ]
 
 

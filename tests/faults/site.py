@@ -64,8 +64,9 @@ class Site:
         """Of workers and commands."""
         return {**os.environ, "TEMPORAL_ADDRESS": self.address, "STATEBAG_STORE": (self.folder / "store").as_uri()}
 
-    async def start(self, document: Document, execution_id: str) -> WorkflowHandle[Any, Any]:
-        given = {"ownerId": OWNER, "workflowId": WORKFLOW, "MOCK_MODE": "true", "workflow_config": document}
+    async def start(self, document: Document, execution_id: str, *, mock: bool = True) -> WorkflowHandle[Any, Any]:
+        given: dict[str, Any] = {"ownerId": OWNER, "workflowId": WORKFLOW, "workflow_config": document}
+        given |= {"MOCK_MODE": "true"} if mock else {}
         return await self.client.start_workflow("WorkflowOrchestrator", given, id=execution_id, task_queue="statebag")
 
     @asynccontextmanager

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from statebag.config import Node
-from statebag.errors import NodeFailed
 from statebag.nodes import NodeContext
 from statebag.nodes.marker import EndMarker, InputMarker, OutputMarker, StartMarker, TriggerMarker
 from statebag.nodes.operator import Operator, OperatorCustom
@@ -42,16 +41,6 @@ def test_without_sets_nothing_changes(config: dict[str, Any]) -> None:
     assert list(Operator().check(node(config), "$")) == []
 
 
-def test_code_is_refused_and_never_run() -> None:
-    config = {"code": "state['x'] = 1", "sets": {"a": 1}}
-    (problem,) = Operator().check(node(config), "$.nodes[2]")
-    assert (problem.path, problem.code) == ("$.nodes[2].config.code", "NODE_TYPE_UNSUPPORTED")
-    assert "`sets`" in problem.message
-    assert "`operator_official`" in problem.message
-    with pytest.raises(NodeFailed, match="code in a document is not run"):
-        Operator().run(node(config), State(), CONTEXT)
-
-
 def test_malformed_sets_are_problems() -> None:
     (wrong,) = Operator().check(node({"sets": [1]}), "$.nodes[0]")
     assert (wrong.path, wrong.code) == ("$.nodes[0].config.sets", "FIELD_TYPE")
@@ -77,5 +66,5 @@ def test_any_other_trigger_is_an_operator() -> None:
     config = {"trigger_type": "schedule", "sets": {"at": "{{now}}"}}
     assert TriggerMarker().run(node(config, "trigger"), State(now=9), CONTEXT).changes == {"at": 9}
     assert TriggerMarker().reads(node(config, "trigger")) == {"now"}
-    (problem,) = TriggerMarker().check(node({"trigger_type": "time", "code": "x"}, "trigger"), "$")
-    assert problem.code == "NODE_TYPE_UNSUPPORTED"
+    (problem,) = TriggerMarker().check(node({"trigger_type": "time", "code": "x = = 1"}, "trigger"), "$")
+    assert problem.code == "CODE_SYNTAX"

@@ -61,6 +61,8 @@ def test_a_registry_does_not_change() -> None:
 def test_what_comes_with_the_package() -> None:
     registry = builtin_registry()
     assert {"operator", "operator_official", "llm_chat", "input", "output", "start", "end", "trigger"} <= set(registry)
+    assert {"for_each", "nested_for_each", "loop", "parallel_group", "aggregator", "subgraph"} <= set(registry)
+    assert {"route_condition", "dynamic_router", "skill_executor"} <= set(registry)
     assert not set(registry) & set(NODE_TYPE_ALIASES)
     assert [name for name in registry if registry[name].name != name] == []
     assert registry["llm_chat"].outside

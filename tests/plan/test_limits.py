@@ -2,41 +2,42 @@ from typing import Any
 
 import pytest
 
-from statebag.config import Document, Node
+from statebag.config import Body, Document, Node
 from statebag.plan import LoopLimits, estimate_executions, limits_of, weigh_nodes
 
-STEP = {"id": "s", "type": "operator"}
+STEP = Node(id="s", type="operator")
 
 
-def loop(body: list[Any], **config: Any) -> Node:
-    return Node(id="loop", type="loop", config={"nodes": body} | config)
+def loop(*body: Node, **config: Any) -> Node:
+    return Node(id="loop", type="loop", config=config, bodies=(Body(nodes=body),))
 
 
-def for_each(body: list[Any], **config: Any) -> Node:
-    return Node(id="each", type="for_each", config={"sub_workflow": {"nodes": body}} | config)
+def for_each(*body: Node, **config: Any) -> Node:
+    return Node(id="each", type="for_each", config=config, bodies=(Body(nodes=body),))
 
 
-def group(*branches: list[Any]) -> Node:
-    return Node(id="group", type="parallel_group", config={"branches": [{"nodes": nodes} for nodes in branches]})
+def group(*branches: Node) -> Node:
+    bodies = tuple(Body(nodes=(node,), name=f"b{index}") for index, node in enumerate(branches))
+    return Node(id="group", type="parallel_group", bodies=bodies)
 
 
 @pytest.mark.parametrize(
     ("node", "weight"),
     [
-        (Node(id="a", type="operator"), 0),
-        (loop([STEP, STEP]), 2 * 4),
-        (loop([STEP, STEP], max_iterations=10), 2 * 9),
-        (loop([]), 0),
-        (for_each([STEP]), 20),
-        (for_each([STEP, STEP], max_iterations=30), 60),
-        (loop([for_each([STEP], max_iterations=3).to_json()], max_iterations=2), 1 * 1 + 3),
-        (for_each([{"type": "ForEach", "config": {"sub_workflow": {"nodes": [STEP]}}}], max_iterations=2), 2 + 20),
-        (group([STEP], [STEP]), 0),
-        (group([loop([STEP], max_iterations=4).to_json()], [for_each([STEP], max_iterations=5).to_json()]), 3 + 5),
+        (STEP, 0),
+        (loop(STEP, STEP), 2 * 4),
+        (loop(STEP, STEP, max_iterations=10), 2 * 9),
+        (loop(), 0),
+        (for_each(STEP), 20),
+        (for_each(STEP, STEP, max_iterations=30), 60),
+        (loop(for_each(STEP, max_iterations=3), max_iterations=2), 1 * 1 + 3),
+        (for_each(for_each(STEP), max_iterations=2), 2 + 20),
+        (group(STEP, STEP), 0),
+        (group(loop(STEP, max_iterations=4), for_each(STEP, max_iterations=5)), 3 + 5),
     ],
 )
 def test_weight_of_repetition(node: Node, weight: int) -> None:
-    assert weigh_nodes([(node.type, node.config)]) == weight
+    assert weigh_nodes([node]) == weight
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def test_weight_of_repetition(node: Node, weight: int) -> None:
         (54, [], 101),
         (55, [], 102),
         (200, [], 320),
-        (3, [for_each([STEP, STEP], max_iterations=30)], 114),
+        (3, [for_each(STEP, STEP, max_iterations=30)], 114),
     ],
 )
 def test_estimate(segments: int, nodes: list[Node], estimate: int) -> None:

@@ -12,3 +12,16 @@ PAUSE = ["WaitForHITPCallback", "MergeCallbackResult", "EvaluateNextAction"]
 ASYNC = ["HandleAsyncLLM", "WaitForAsyncLLMCallback", "MergeAsyncResult", "EvaluateNextAction"]
 END = ["NotifyWorkflowCompleted", "PrepareSuccessOutput", "WorkflowSucceeded"]
 FAIL = ["NotifyAndFail", "WorkflowFailed"]
+FORK = ["ProcessParallelBranches", "AggregateParallelResults", "EvaluateNextAction"]
+
+BRANCH_STEP = ["ExecuteBranchSegment", "SyncBranchState", "EvaluateBranchNext"]
+BRANCH_BORN = ["InitBranchState", *BRANCH_STEP]
+"""Its first segment is a quick one."""
+BRANCH_BORN_WAITING = ["InitBranchState", "EvaluateBranchNext"]
+"""Its first segment calls the outside world, or somebody is asked before."""
+BRANCH_NEXT = ["CheckBranchLoopLimit", *BRANCH_STEP]
+BRANCH_PAUSE = ["WaitForHITPCallback", "MergeCallbackResult", "EvaluateBranchNext"]
+BRANCH_ASYNC = ["HandleAsyncLLM", "WaitForAsyncLLMCallback", "MergeAsyncResult", "EvaluateBranchNext"]
+BRANCH_FORK = ["ProcessParallelBranches", "AggregateParallelResults", "EvaluateBranchNext"]
+BRANCH_END = ["BranchComplete"]
+BRANCH_FAIL = ["HandleBranchError"]

@@ -3,42 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
-from temporalio.testing import WorkflowEnvironment
 
-from tests.rig import Document, Rig, asks, chain, events_of, llm, sets, start_rig
+from tests.rig import EVENTS_A_RUN, Document, Rig, asks, chain, events_of, llm, run_ids, sets
 from tests.workflows.states import BORN, END, NEXT, PAUSE, START, STEP
 from workflows._claims import claim_key
 
 Handle = WorkflowHandle[Any, Any]
 
-EVENTS_A_RUN = 40
 NODES = 90
 FIRST_PAUSE, BACK_TO, SECOND_PAUSE = 11, 50, 81
 """Nodes that come behind the first pause, behind a rejection at the second one, and behind an approval there."""
 ROUNDS = NODES + SECOND_PAUSE - BACK_TO
-
-
-@pytest.fixture(scope="module")
-async def short(temporal_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
-    """A worker on a server that soon wants a new history."""
-    async with (
-        await WorkflowEnvironment.start_local(
-            dev_server_existing_path=str(temporal_binary),
-            dev_server_log_level="error",
-            dev_server_extra_args=[
-                "--dynamic-config-value",
-                f"limit.historyCount.suggestContinueAsNew={EVENTS_A_RUN}",
-            ],
-        ) as environment,
-        start_rig(environment.client.service_client.config.target_host, tmp_path_factory.mktemp("short")) as started,
-    ):
-        yield started
 
 
 def long_document() -> Document:
@@ -58,17 +36,6 @@ def long_document() -> Document:
 
 def growth(number: int) -> dict[str, str]:
     return {"said": f"{{{{said}}}}.{number}"}
-
-
-async def run_ids(rig: Rig, handle: Handle) -> list[str]:
-    """The runs of a chain so far, oldest first."""
-    assert handle.first_execution_run_id is not None
-    found = [handle.first_execution_run_id]
-    while True:
-        last = (await events_of(rig.client.get_workflow_handle(handle.id, run_id=found[-1])))[-1]
-        if not last.HasField("workflow_execution_continued_as_new_event_attributes"):
-            return found
-        found.append(last.workflow_execution_continued_as_new_event_attributes.new_execution_run_id)
 
 
 async def attend(rig: Rig, document: Document) -> tuple[Handle, dict[str, Any], list[int]]:

@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from statebag.events import EventType
 from tests.rig import Hold, Rig, asks, chain, sets, start_rig
 from tests.workflows.states import BORN, END, FAIL, NEXT, PAUSE, STEP
-
-
-@pytest.fixture(scope="module")
-async def skipping(time_skipping_binary: Path) -> AsyncIterator[WorkflowEnvironment]:
-    async with await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=str(time_skipping_binary)
-    ) as environment:
-        yield environment
-
-
-@pytest.fixture(scope="module")
-async def skipping_rig(skipping: WorkflowEnvironment, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
-    address = skipping.client.service_client.config.target_host
-    async with start_rig(address, tmp_path_factory.mktemp("store")) as rig:
-        yield rig
 
 
 async def test_after_a_day_without_an_answer_the_run_fails(skipping: WorkflowEnvironment, skipping_rig: Rig) -> None:

@@ -1,26 +1,63 @@
 """Calls to language models, and their local stand-in."""
 
 from statebag.nodes.llm._answer import read_answer
-from statebag.nodes.llm._config import DEFAULT_MODEL, LlmConfig, check_config, read_config
+from statebag.nodes.llm._config import DEFAULT_MODEL, LlmConfig, Provider, check_config, provider_of, read_config
 from statebag.nodes.llm._example import example_of
+from statebag.nodes.llm._media import (
+    MAX_INLINE_BYTES,
+    MAX_MEDIA,
+    Media,
+    check_media,
+    media_fields,
+    read_media,
+)
 from statebag.nodes.llm._mock import RATE_LIMIT_TEXT, mock_answer
+from statebag.nodes.llm._names import VisibleNames
+from statebag.nodes.llm._output import answer_once, ask, prompt_fields, tell
 from statebag.nodes.llm._provider import call_provider
-from statebag.nodes.llm._request import LlmAnswer, LlmRequest, Message, Usage, VisibleNames, build_request
+from statebag.nodes.llm._request import build_request, show_media
+from statebag.nodes.llm._values import (
+    Exchange,
+    LlmAnswer,
+    LlmRequest,
+    Message,
+    Tool,
+    ToolCall,
+    ToolReturn,
+    Usage,
+)
 
 __all__ = [
     "DEFAULT_MODEL",
+    "MAX_INLINE_BYTES",
+    "MAX_MEDIA",
     "RATE_LIMIT_TEXT",
+    "Exchange",
     "LlmAnswer",
     "LlmConfig",
     "LlmRequest",
+    "Media",
     "Message",
+    "Provider",
+    "Tool",
+    "ToolCall",
+    "ToolReturn",
     "Usage",
     "VisibleNames",
+    "answer_once",
+    "ask",
     "build_request",
     "call_provider",
     "check_config",
+    "check_media",
     "example_of",
+    "media_fields",
     "mock_answer",
+    "prompt_fields",
+    "provider_of",
     "read_answer",
     "read_config",
+    "read_media",
+    "show_media",
+    "tell",
 ]

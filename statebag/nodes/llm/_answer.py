@@ -7,7 +7,7 @@ from typing import Any
 
 from statebag.canonical import parse_json
 from statebag.config.schemas import violation
-from statebag.nodes.llm._request import LlmAnswer, LlmRequest
+from statebag.nodes.llm._values import LlmAnswer, LlmRequest
 
 __all__ = ["read_answer"]
 

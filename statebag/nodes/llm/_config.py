@@ -12,7 +12,7 @@ from statebag.config.schemas import check_schema
 from statebag.config.templates import check_templates
 from statebag.errors import Problem
 
-__all__ = ["DEFAULT_MODEL", "LlmConfig", "Provider", "check_config", "read_config"]
+__all__ = ["DEFAULT_MODEL", "LlmConfig", "Provider", "check_config", "provider_of", "read_config"]
 
 Provider = Literal["google", "bedrock", "openai", "anthropic"]
 
@@ -66,29 +66,43 @@ class LlmConfig:
     """What mock mode answers; None to have something made up."""
 
 
-def read_config(node: Node) -> LlmConfig:
-    """The config of a node that :func:`check_config` finds nothing wrong with."""
+def read_config(node: Node, *, output_key: str | None = None, max_tokens: int = 1024) -> LlmConfig:
+    """The config of a node that :func:`check_config` finds nothing wrong with.
+
+    Args:
+        node: The node.
+        output_key: Default of ``output_key``; ``{id}_output`` where omitted.
+        max_tokens: Default of ``max_tokens``.
+    """
     config = node.config
-    provider = _provider_of(config)
+    provider = provider_of(config)
     return LlmConfig(
         provider=provider or "google",
         model=_model_of(config) or DEFAULT_MODEL,
         prompt=next((config[key] for key in _PROMPT_KEYS if _is_text(config.get(key))), None),
         messages=config.get("messages"),
         system_prompt=config.get("system_prompt") or "",
-        max_tokens=_given(config, "max_tokens", 1024),
+        max_tokens=_given(config, "max_tokens", max_tokens),
         temperature=_given(config, "temperature", 0.7),
         response_schema=_given(config, "response_schema", None),
         thinking_tokens=_thinking_tokens(config),
         parse_json=bool(config.get("parse_json")),
-        output_key=next((config[key] for key in _OUTPUT_KEYS if _is_text(config.get(key))), f"{node.id}_output"),
+        output_key=next(
+            (config[key] for key in _OUTPUT_KEYS if _is_text(config.get(key))), output_key or f"{node.id}_output"
+        ),
         timeout_seconds=_or_default(config.get("timeout_seconds"), 240.0),
         mock_response=config.get("mock_response"),
     )
 
 
-def check_config(node: Node, path: str) -> Iterator[Problem]:
+def check_config(node: Node, path: str, *, media: bool = False, own_prompt: bool = True) -> Iterator[Problem]:
     """Everything wrong with the config of ``node``, whose JSON path is ``path``.
+
+    Args:
+        node: The node.
+        path: Its JSON path.
+        media: Whether its type sends images and videos, and checks them by itself.
+        own_prompt: Whether there must be a prompt.
 
     ``timeout_seconds`` and ``retry_config`` are not among it: all node types have them, and the document's validation
     checks them for all.
@@ -96,7 +110,7 @@ def check_config(node: Node, path: str) -> Iterator[Problem]:
     config = node.config
     base = f"{path}.config"
     yield from _check_model(config, base)
-    yield from _check_prompt(config, base)
+    yield from _check_prompt(config, base, needed=own_prompt)
     yield from _check_number(config, base, "max_tokens", low=1, high=10_000_000, whole=True)
     yield from _check_number(config, base, "temperature", low=0, high=2, whole=False)
     yield from _check_number(config, base, "thinking_budget_tokens", low=1, high=10_000_000, whole=True)
@@ -112,9 +126,9 @@ def check_config(node: Node, path: str) -> Iterator[Problem]:
             yield from check_schema(schema, f"{at}.response_schema")
         else:
             yield _problem(f"{at}.response_schema", "FIELD_TYPE", "must be an object: a JSON Schema")
-    for key in _MEDIA_KEYS:
+    for key in () if media else _MEDIA_KEYS:
         if config.get(key):
-            message = "this version sends text only. Remove it, or describe the media in the prompt"
+            message = "this node type sends text only. Remove it, or use the type `vision`"
             yield _problem(f"{base}.{key}", "FIELD_VALUE", message)
     yield from check_templates(config.get("mock_response"), f"{base}.mock_response")
 
@@ -127,11 +141,11 @@ def _check_model(config: Mapping[str, Any], base: str) -> Iterator[Problem]:
         if config.get(key) is not None and not isinstance(config[key], str):
             yield _problem(f"{base}.{key}", "FIELD_TYPE", "must be text")
             return
-    model_id = _inner(config).get("model_id")
-    if model_id is not None and not isinstance(model_id, str):
-        yield _problem(f"{base}.llm_config.model_id", "FIELD_TYPE", "must be text")
-        return
-    provider = _provider_of(config)
+    for at, model_id in ((base, config.get("model_id")), (f"{base}.llm_config", _inner(config).get("model_id"))):
+        if model_id is not None and not isinstance(model_id, str):
+            yield _problem(f"{at}.model_id", "FIELD_TYPE", "must be text")
+            return
+    provider = provider_of(config)
     if provider is None:
         named = ", ".join(sorted(_PROVIDERS))
         message = f"{config['provider']!r} is not served, and the model's name tells no other. Use one of {named}"
@@ -140,7 +154,7 @@ def _check_model(config: Mapping[str, Any], base: str) -> Iterator[Problem]:
         yield _problem(f"{base}.model", "FIELD_MISSING", f"the provider {provider} has no default. Name a model")
 
 
-def _check_prompt(config: Mapping[str, Any], base: str) -> Iterator[Problem]:
+def _check_prompt(config: Mapping[str, Any], base: str, *, needed: bool) -> Iterator[Problem]:
     for key in (*_PROMPT_KEYS, "system_prompt"):
         if config.get(key) is None:
             continue
@@ -152,7 +166,7 @@ def _check_prompt(config: Mapping[str, Any], base: str) -> Iterator[Problem]:
     if messages is not None and not isinstance(messages, list | str):
         yield _problem(f"{base}.messages", "FIELD_TYPE", "must be a list of {role, content}, or a template of one")
     yield from check_templates(messages, f"{base}.messages")
-    if messages is None and all(not config.get(key) or _is_blank(config[key]) for key in _PROMPT_KEYS):
+    if needed and messages is None and all(not config.get(key) or _is_blank(config[key]) for key in _PROMPT_KEYS):
         message = (
             'there is no prompt. Give one here, or `messages: "{{ messages }}"` to send a conversation from the state'
         )
@@ -177,8 +191,8 @@ def _problem(path: str, code: str, message: str) -> Problem:
     return Problem(path=path, code=code, message=f"`{path.rsplit('.', 1)[-1]}`: {message}.")
 
 
-def _provider_of(config: Mapping[str, Any]) -> Provider | None:
-    """The provider; None where one is named that isn't known and the model's name doesn't tell either."""
+def provider_of(config: Mapping[str, Any]) -> Provider | None:
+    """The provider that ``config`` asks for; None where one is named that isn't known and the model's name doesn't tell either."""
     named = str(config.get("provider") or "").strip().lower()
     if named in _PROVIDERS:
         return _PROVIDERS[named]
@@ -190,7 +204,7 @@ def _provider_of(config: Mapping[str, Any]) -> Provider | None:
 
 
 def _model_of(config: Mapping[str, Any]) -> str:
-    return str(config.get("model") or _inner(config).get("model_id") or "").strip()
+    return str(config.get("model") or config.get("model_id") or _inner(config).get("model_id") or "").strip()
 
 
 def _thinking_tokens(config: Mapping[str, Any]) -> int:

@@ -9,8 +9,8 @@ from statebag.canonical import canonical_bytes
 from statebag.config.templates import text_of
 from statebag.errors import NodeFailed, ProviderUnavailable
 from statebag.nodes.llm._example import example_of
-from statebag.nodes.llm._request import LlmAnswer, LlmRequest, Usage
 from statebag.nodes.llm._text import plain_words
+from statebag.nodes.llm._values import LlmAnswer, LlmRequest, Usage
 
 __all__ = ["RATE_LIMIT_TEXT", "mock_answer"]
 
@@ -47,7 +47,9 @@ def mock_answer(request: LlmRequest, *, attempt: int, response: Any = None, as_j
 
 def _made_up(request: LlmRequest, *, as_json: bool) -> str:
     turns = [[message.role, message.content] for message in request.messages]
-    question = [request.model, request.system_prompt, turns, request.response_schema]
+    question: list[Any] = [request.model, request.system_prompt, turns, request.response_schema]
+    if media := [one.url for message in request.messages for one in message.media]:
+        question.append(media)
     seed = hashlib.sha256(canonical_bytes(question)).digest()
     if request.response_schema is not None:
         try:

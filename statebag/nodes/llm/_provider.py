@@ -9,27 +9,24 @@ node repeats it.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from statebag.errors import NodeFailed, ProviderUnavailable, StateBagError
-from statebag.nodes.llm._request import LlmAnswer, LlmRequest, Usage
+from statebag.errors import NodeFailed, StateBagError
+from statebag.nodes.llm._failures import explain
+from statebag.nodes.llm._messages import answer_of, conversation_of, parameters_of
+from statebag.nodes.llm._values import LlmAnswer, LlmRequest
 
 if TYPE_CHECKING:
-    from pydantic_ai.messages import ModelMessage, ModelResponse
-    from pydantic_ai.models import Model, ModelRequestParameters
+    from pydantic_ai.models import Model
+    from pydantic_ai.providers import Provider
     from pydantic_ai.settings import ModelSettings
 
 __all__ = ["call_provider"]
 
 _HEARTBEAT_SECONDS: Final = 5.0
-_CREDENTIALS: Final = {
-    "openai": "OPENAI_API_KEY (and OPENAI_BASE_URL for a server of your own)",
-    "anthropic": "ANTHROPIC_API_KEY",
-    "google": "GOOGLE_API_KEY",
-    "bedrock": "AWS_REGION and AWS credentials, or AWS_BEARER_TOKEN_BEDROCK",
-}
 
 
 def call_provider(request: LlmRequest, *, heartbeat: Callable[[object], None]) -> LlmAnswer:
@@ -43,7 +40,8 @@ def call_provider(request: LlmRequest, *, heartbeat: Callable[[object], None]) -
     Raises:
         ProviderUnavailable: rate limit, overload, server error, time-out, no connection. ``details`` has
             ``retry_after_seconds`` where the provider says it.
-        NodeFailed: ``LLM_FAILED``: the call is refused for good. ``LLM_NOT_INSTALLED``.
+        NodeFailed: ``LLM_FAILED``: the call is refused for good. ``LLM_NOT_INSTALLED``. ``VISION_MEDIA_REFUSED``: the
+            provider, as this worker reaches it, doesn't fetch such an address.
     """
     try:
         import pydantic_ai.direct  # noqa: PLC0415, F401 # pyright: ignore[reportUnusedImport]
@@ -77,14 +75,16 @@ async def _ask(request: LlmRequest) -> LlmAnswer:
         async with _model(request) as model:
             response = await model_request(
                 model,
-                _conversation(request),
+                conversation_of(request, model),
                 model_settings=_settings(request, model),
-                model_request_parameters=_parameters(request, model),
+                model_request_parameters=parameters_of(request, model),
             )
+    except StateBagError:
+        raise
     except Exception as error:
         # The provider libraries raise many classes, also of other libraries: each one gets a code here.
-        raise _explain(request, error) from error
-    return _answer(request, response)
+        raise explain(request, error) from error
+    return answer_of(request, response)
 
 
 def _model(request: LlmRequest) -> Model[Any]:
@@ -103,14 +103,25 @@ def _model(request: LlmRequest) -> Model[Any]:
             return AnthropicModel(request.model, provider=AnthropicProvider())
         case "google":
             from pydantic_ai.models.google import GoogleModel  # noqa: PLC0415
-            from pydantic_ai.providers.google import GoogleProvider  # noqa: PLC0415
 
-            return GoogleModel(request.model, provider=GoogleProvider())
+            return GoogleModel(request.model, provider=_google())
         case "bedrock":
             from pydantic_ai.models.bedrock import BedrockConverseModel  # noqa: PLC0415
             from pydantic_ai.providers.bedrock import BedrockProvider  # noqa: PLC0415
 
             return BedrockConverseModel(request.model, provider=BedrockProvider(bedrock_client=_bedrock(request)))
+
+
+def _google() -> Provider[Any]:
+    # Google's own library reads these, too.
+    for name in ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI"):
+        if os.environ.get(name, "").lower() in ("true", "1"):
+            from pydantic_ai.providers.google_cloud import GoogleCloudProvider  # noqa: PLC0415
+
+            return GoogleCloudProvider()
+    from pydantic_ai.providers.google import GoogleProvider  # noqa: PLC0415
+
+    return GoogleProvider()
 
 
 def _bedrock(request: LlmRequest) -> Any:
@@ -120,44 +131,6 @@ def _bedrock(request: LlmRequest) -> Any:
     config = Config(read_timeout=request.timeout_seconds, connect_timeout=10, retries={"total_max_attempts": 1})
     make: Any = boto3.client
     return make("bedrock-runtime", config=config)
-
-
-def _conversation(request: LlmRequest) -> list[ModelMessage]:
-    from pydantic_ai.messages import (  # noqa: PLC0415
-        ModelRequest,
-        ModelResponse,
-        SystemPromptPart,
-        TextPart,
-        UserPromptPart,
-    )
-
-    turns: list[ModelMessage] = []
-    if request.system_prompt.strip():
-        turns.append(ModelRequest(parts=[SystemPromptPart(request.system_prompt)]))
-    for message in request.messages:
-        match message.role:
-            case "assistant":
-                turns.append(ModelResponse(parts=[TextPart(message.content)]))
-            case "system":
-                turns.append(ModelRequest(parts=[SystemPromptPart(message.content)]))
-            case "user":
-                turns.append(ModelRequest(parts=[UserPromptPart(message.content)]))
-    return turns
-
-
-def _parameters(request: LlmRequest, model: Model[Any]) -> ModelRequestParameters:
-    from pydantic_ai.models import ModelRequestParameters  # noqa: PLC0415
-    from pydantic_ai.output import OutputObjectDefinition  # noqa: PLC0415
-
-    schema = request.response_schema
-    if schema is None:
-        return ModelRequestParameters()
-    # Providers enforce objects only; any other schema goes into the instructions.
-    native = model.profile.get("supports_json_schema_output", False) and schema.get("type") == "object"
-    return ModelRequestParameters(
-        output_mode="native" if native else "prompted",
-        output_object=OutputObjectDefinition(json_schema=dict(schema), name="answer"),
-    )
 
 
 def _settings(request: LlmRequest, model: Model[Any]) -> ModelSettings:
@@ -187,58 +160,3 @@ def _thinking(request: LlmRequest, model: Model[Any]) -> dict[str, Any]:
         thinking = {"type": "enabled", "budget_tokens": budget}
         return {"bedrock_additional_model_requests_fields": {"thinking": thinking}, "temperature": 1.0}
     return {"thinking": True}
-
-
-def _answer(request: LlmRequest, response: ModelResponse) -> LlmAnswer:
-    text = response.text
-    reason = response.finish_reason
-    if reason in ("content_filter", "error") or (text is None and reason != "stop"):
-        remedy = "Raise `max_tokens`." if reason == "length" else "Change the prompt."
-        raise request.failed(f"the model gave no usable answer ({reason or 'no reason given'}). {remedy}")
-    usage = response.usage
-    return LlmAnswer(
-        text=text or "",
-        usage=Usage(
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cached_tokens=usage.cache_read_tokens,
-        ),
-        thinking=response.thinking,
-        finish_reason=None if reason == "stop" else reason,
-    )
-
-
-def _explain(request: LlmRequest, error: Exception) -> StateBagError:
-    from pydantic_ai import exceptions  # noqa: PLC0415
-
-    said = (str(error) or type(error).__name__).rstrip(".")
-    if isinstance(
-        error,
-        exceptions.ModelRateLimitError
-        | exceptions.ModelUnavailableError
-        | exceptions.ModelServerError
-        | exceptions.ModelConnectionError
-        | exceptions.ModelRequestTimeout,
-    ) or (isinstance(error, exceptions.ModelHTTPError) and error.status_code in (408, 409, 425)):
-        details: dict[str, Any] = {"node_id": request.node_id, "provider": request.provider, "model": request.model}
-        if error.retry_after is not None:
-            details["retry_after_seconds"] = error.retry_after
-        return ProviderUnavailable(
-            f"LLM call of {request.where}: the provider is not available for now: {said}. "
-            "The call is repeated as `retry_config` says.",
-            details=details,
-        )
-    match error:
-        case exceptions.ModelAuthenticationError() | exceptions.UserError():
-            remedy = f"Check the worker's environment: {_CREDENTIALS[request.provider]}."
-        case exceptions.ModelNotFoundError():
-            remedy = "Check `model` and `provider`."
-        case exceptions.ModelQuotaExceededError():
-            remedy = "The account's quota is used up: raise it with the provider."
-        case exceptions.ModelContextWindowExceededError():
-            remedy = "Shorten the prompt or take a model with a larger context."
-        case exceptions.ModelRequestRejectedError():
-            remedy = "Change the node's config as the provider says."
-        case _:
-            remedy = f"Check `model`, and the worker's environment: {_CREDENTIALS[request.provider]}."
-    return request.failed(f"{said}. {remedy}")

@@ -1,100 +1,20 @@
-"""One call of a model: what is asked, what comes back."""
+"""From a node's config and the state to a call."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast, get_args
 
 from statebag.config.templates import render, render_text, text_of
 from statebag.errors import NodeFailed
 from statebag.nodes._base import NodeContext, Scope
-from statebag.nodes.llm._config import LlmConfig, Provider
+from statebag.nodes.llm._config import LlmConfig
+from statebag.nodes.llm._media import Media
+from statebag.nodes.llm._names import VisibleNames
+from statebag.nodes.llm._values import LlmRequest, Message, Role
 
-__all__ = ["LlmAnswer", "LlmRequest", "Message", "Role", "Usage", "VisibleNames", "build_request"]
-
-Role = Literal["system", "user", "assistant"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Message:
-    """One turn of a conversation."""
-
-    role: Role
-    content: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class LlmRequest:
-    """A call with everything rendered."""
-
-    node_id: str
-    provider: Provider
-    model: str
-    system_prompt: str
-    messages: tuple[Message, ...]
-    max_tokens: int
-    """Most tokens of the answer itself."""
-    temperature: float
-    response_schema: Mapping[str, Any] | None = None
-    thinking_tokens: int = 0
-    """Most tokens of thinking, on top of ``max_tokens``; 0 where none was asked for."""
-    timeout_seconds: float = 240.0
-
-    @property
-    def where(self) -> str:
-        """The call as error messages name it."""
-        return f"node {self.node_id!r} ({self.provider}, model {self.model!r})"
-
-    def failed(self, message: str) -> NodeFailed:
-        """The error for a call that can't succeed."""
-        details = {"node_id": self.node_id, "provider": self.provider, "model": self.model}
-        return NodeFailed(f"LLM call of {self.where}: {message}", code="LLM_FAILED", details=details)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Usage:
-    """Tokens of one call, as the provider counts them."""
-
-    input_tokens: int
-    output_tokens: int
-    cached_tokens: int = 0
-    """Part of ``input_tokens`` that came from the provider's cache."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LlmAnswer:
-    """What a model said."""
-
-    text: str
-    usage: Usage
-    thinking: str | None = None
-    finish_reason: str | None = None
-    """Why it ended, where that isn't the usual ``stop``."""
-
-
-class VisibleNames:
-    """What the templates of a node see: the user's fields, then ``attempt_count`` and ``context.attempt``."""
-
-    def __init__(self, scope: Scope, context: NodeContext) -> None:
-        self._scope = scope
-        self._own: Mapping[str, Any] = {"attempt_count": context.attempt, "context": {"attempt": context.attempt}}
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._scope or name in self._own
-
-    def __getitem__(self, name: str) -> Any:
-        return self._scope[name] if name in self._scope else self._own[name]
-
-    def get(self, name: str) -> Any:
-        """The value, or None."""
-        try:
-            return self[name]
-        except KeyError:
-            return None
-
-    def whole(self) -> dict[str, Any]:
-        return self._scope.whole()
+__all__ = ["build_request", "show_media"]
 
 
 def build_request(node_id: str, config: LlmConfig, scope: Scope, context: NodeContext) -> LlmRequest:
@@ -116,6 +36,22 @@ def build_request(node_id: str, config: LlmConfig, scope: Scope, context: NodeCo
         thinking_tokens=config.thinking_tokens,
         timeout_seconds=config.timeout_seconds,
     )
+
+
+def show_media(request: LlmRequest, media: Sequence[Media]) -> LlmRequest:
+    """``request`` with ``media`` beside the last thing that the user says.
+
+    Raises:
+        NodeFailed: ``FIELD_VALUE``: the conversation does not end with the user.
+    """
+    *before, last = request.messages
+    if last.role != "user":
+        raise NodeFailed(
+            f"Node {request.node_id!r}: `messages` must end with the user, who shows the images and videos. "
+            "Give the node a `prompt_content`.",
+            code="FIELD_VALUE",
+        )
+    return replace(request, messages=(*before, replace(last, media=tuple(media))))
 
 
 def _messages(node_id: str, config: LlmConfig, names: VisibleNames) -> tuple[Message, ...]:

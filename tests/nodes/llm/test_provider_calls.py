@@ -279,10 +279,8 @@ def test_without_the_libraries_the_remedy_is_named(run: Run, monkeypatch: pytest
     assert run(prompt="x", mock=True).changes["ask_output"]
 
 
-def test_anthropic(provider: Any, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "key-of-the-test")
-    monkeypatch.setenv("ANTHROPIC_BASE_URL", provider.url)
-    provider.body = {
+def test_anthropic(anthropic: Any, run: Run) -> None:
+    anthropic.body = {
         "id": "msg_1",
         "type": "message",
         "role": "assistant",
@@ -306,15 +304,13 @@ def test_anthropic(provider: Any, run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     assert output.changes["ask_output"] == "Lisbon"
     assert output.changes["ask_thinking"] == "Hm."
     assert output.changes["ask_meta"]["provider"] == "anthropic"
-    [asked] = provider.asked
+    [asked] = anthropic.asked
     assert asked["max_tokens"] == 3024
     assert asked["thinking"] == {"type": "enabled", "budget_tokens": 2000}
 
 
-def test_google(provider: Any, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GOOGLE_API_KEY", "key-of-the-test")
-    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", provider.url)
-    provider.body = {
+def test_google(google: Any, run: Run) -> None:
+    google.body = {
         "candidates": [
             {
                 "content": {"role": "model", "parts": [{"text": '{"topic": "rivers"}'}]},
@@ -329,21 +325,11 @@ def test_google(provider: Any, run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
     output = run(provider="gemini", model=None, prompt="x", temperature=0, response_schema=SCHEMA)
     assert output.changes["ask_output"] == '{"topic": "rivers"}'
     assert output.changes["ask_meta"]["model"] == "gemini-2.0-flash"
-    [asked] = provider.asked
-    assert "gemini-2.0-flash" in provider.paths[0]
+    [asked] = google.asked
+    assert "gemini-2.0-flash" in google.paths[0]
     assert asked["generationConfig"]["temperature"] == 0
     assert asked["generationConfig"]["maxOutputTokens"] == 1024
     assert asked["generationConfig"]["responseMimeType"] == "application/json"
-
-
-@pytest.fixture
-def bedrock(provider: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", provider.url)
-    monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key-of-the-test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-the-test")
-    return provider
 
 
 def test_bedrock(bedrock: Any, run: Run) -> None:
