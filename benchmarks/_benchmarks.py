@@ -7,20 +7,24 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks._figures import Figure
-from benchmarks._rig import Rig, open_rig
+from benchmarks._rig import Rig, describe_machine, open_rig
 from benchmarks._size import Size
 from benchmarks.branches import measure_branches
+from benchmarks.plan import measure_plan
 from benchmarks.pure import measure_pure
 from benchmarks.segment import measure_segment
 
-__all__ = ["BENCHMARKS", "SERVERS", "Report", "Size", "run_benchmarks"]
+__all__ = ["BENCHMARKS", "LOCAL_BENCHMARKS", "SERVERS", "Report", "Size", "run_benchmarks"]
 
 BENCHMARKS: Mapping[str, Callable[[Rig, Size], Awaitable[list[Figure]]]] = {
     "segment": measure_segment,
     "pure": measure_pure,
     "branches": measure_branches,
 }
+"""Those that run workflows."""
 
+LOCAL_BENCHMARKS: Mapping[str, Callable[[Size], list[Figure]]] = {"plan": measure_plan}
+"""Those that need no server."""
 
 SERVERS = ("stock", "responsive")
 
@@ -48,10 +52,10 @@ SLOW_TURNS = 2
 
 
 async def run_benchmarks(names: Sequence[str], size: Size | None = None, *, servers: Sequence[str] = SERVERS) -> Report:
-    """Run some of :data:`BENCHMARKS` one after another, on a server of their own each time.
+    """Run some benchmarks one after another; those that run workflows on a server of their own each time.
 
     Args:
-        names: which.
+        names: which of :data:`BENCHMARKS` and :data:`LOCAL_BENCHMARKS`.
         size: how much they do; the full size by default.
         servers: ``stock``, the development server as it comes, and ``responsive``, without its limit of 20 reads of a
             queue a second. Figures of both are told apart by the ending ``.responsive``; only times are given twice.
@@ -60,13 +64,17 @@ async def run_benchmarks(names: Sequence[str], size: Size | None = None, *, serv
         StateBagError: ``SERVER_UNREACHABLE``: no server could be started.
     """
     figures: list[Figure] = []
-    environment: Mapping[str, Any] = {}
-    for server in servers:
+    environment: Mapping[str, Any] = describe_machine()
+    for name in names:
+        if name in LOCAL_BENCHMARKS:
+            figures += LOCAL_BENCHMARKS[name](size or Size())
+    served = [name for name in names if name in BENCHMARKS]
+    for server in servers if served else ():
         stock = server == "stock"
         turns = size or (Size(turns=SLOW_TURNS) if stock else Size())
         async with open_rig(stock_server=stock) as rig:
             environment = rig.environment
-            for name in names:
+            for name in served:
                 measured = await BENCHMARKS[name](rig, turns)
                 figures += measured if stock or len(servers) == 1 else _times_of(measured)
     order = {name: position for position, name in enumerate(names)}

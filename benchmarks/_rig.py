@@ -24,7 +24,7 @@ from statebag.app.plugin import StateBagPlugin
 from statebag.app.serve import make_worker
 from statebag.app.settings import Settings
 
-__all__ = ["BARE_QUEUE", "PURE_QUEUE", "Rig", "open_rig"]
+__all__ = ["BARE_QUEUE", "PURE_QUEUE", "Rig", "describe_machine", "open_rig"]
 
 BARE_QUEUE = "bench-bare"
 PURE_QUEUE = "bench-pure"
@@ -74,14 +74,18 @@ async def open_rig(*, stock_server: bool = False) -> AsyncGenerator[Rig]:
             )
         )
         system = await bare.workflow_service.get_system_info(GetSystemInfoRequest())
-        environment = {
-            "cpus": os.cpu_count(),
-            "system": f"{platform.system()} {platform.machine()}",
-            "python": platform.python_version(),
-            "temporalio": temporalio.__version__,
-            "server": system.server_version,
-        }
+        environment = describe_machine() | {"server": system.server_version}
         yield Rig(client=client, bare=bare, plugin=plugin, meter=meter, settings=settings, environment=environment)
+
+
+def describe_machine() -> dict[str, Any]:
+    """The machine, and the versions that matter."""
+    return {
+        "cpus": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "temporalio": temporalio.__version__,
+    }
 
 
 def _memory_folder() -> str | None:

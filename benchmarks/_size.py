@@ -15,6 +15,8 @@ class Size:
     """Segments of a run, and steps of what it is compared with."""
     branches: int = 200
     """Branches of a fork, of one step each, and children of what it is compared with."""
+    nodes: int = 500
+    """Nodes of a document that is planned; as many as there may be."""
     turns: int = 5
     """Times that each side runs; they take turns, and medians are given."""
     large_bytes: int = 20_000_000

@@ -7,16 +7,25 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from temporalio.runtime import Runtime, TelemetryConfig
 
 from statebag.app.embedded import find_temporal, start_server
+from tests.seaweed import s3_environment, s3_server
+
+__all__ = ["dev_server", "s3_environment", "s3_server", "temporal_binary", "time_skipping_binary"]
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 
 
 def pytest_configure() -> None:
-    """The SDK's core would log on stdout, which tests of the command read."""
+    """The SDK's core would log on stdout, which tests of the command read.
+
+    How long an example takes says nothing where two processes share two cores.
+    """
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=None)))
+    settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("shared")
 
 
 @pytest.fixture(scope="session")

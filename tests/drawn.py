@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from statebag.config import Flow, Item
+from statebag.plan import Segment
 
 TYPES = {"L": "llm_chat", "W": "web", "R": "choice"}
 
@@ -60,3 +61,24 @@ def _show_item(flow: Flow, item: Item, follower: Item | None) -> str:
 
 def _name(item: Item | None) -> str:
     return "." if item is None else item if isinstance(item, str) else ">".join(item)
+
+
+def show_plan(segments: Sequence[Segment]) -> str:
+    """The segments in order, each with its nodes, and what it leads to unless that is the next one.
+
+    ``?[a,b]`` asks before its nodes, ``{B0 [x]|B1 [y]} +`` is a group and where it joins, ``[R]{a:2,b:.}`` chooses.
+    """
+    followers = [*(segment.id for segment in segments[1:]), None]
+    return " ".join(_show_segment(segment, to) for segment, to in zip(segments, followers, strict=True))
+
+
+def _show_segment(segment: Segment, follower: str | None) -> str:
+    text = "[" + ",".join(node.id for node in segment.nodes) + "]"
+    if segment.branches:
+        text = "{" + "|".join(f"{branch.id} {show_plan(branch.segments)}" for branch in segment.branches) + "}"
+    elif segment.type == "aggregator":
+        text = "+"
+    text = ("?" if segment.pause else "") + text
+    if segment.routes:
+        return text + "{" + ",".join(f"{name}:{to or '.'}" for name, to in segment.routes.items()) + "}"
+    return text if segment.next == follower else f"{text}→{segment.next or '.'}"

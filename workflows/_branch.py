@@ -31,6 +31,9 @@ class BranchWorkflow(Forks):
     EXECUTE = State.EXECUTE_BRANCH_SEGMENT
     SYNC = State.SYNC_BRANCH_STATE
     ACTION = "sync_branch"
+    EVALUATE = State.EVALUATE_BRANCH_NEXT
+    CHECK = State.CHECK_BRANCH_LOOP_LIMIT
+    ROUTE = staticmethod(route_branch)
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,28 +85,6 @@ class BranchWorkflow(Forks):
             # A first segment that is quick is run where the bag is made: half the round trips of a short branch.
             self.enter(self.EXECUTE)
             self.enter(self.SYNC)
-        self.enter(State.EVALUATE_BRANCH_NEXT)
-        return route_branch(self._now.next_action)
-
-    async def _advance(self, state: State) -> State:
-        if state is State.EXECUTE_BRANCH_SEGMENT:
-            await self._continue_as_new_if_due()
-            await self._execute_segment()
-        elif state is State.CHECK_BRANCH_LOOP_LIMIT:
-            self.enter(state)
-            if self._now.loop_counter >= self._facts["max_branch_iterations"]:
-                await self._exceed_loop_limit()
-            return State.EXECUTE_BRANCH_SEGMENT
-        elif state is State.WAIT_FOR_HITP_CALLBACK:
-            await self._wait_for_answer()
-        elif state is State.HANDLE_ASYNC_LLM:
-            await self._wait_for_llm()
-        elif state is State.PROCESS_PARALLEL_BRANCHES:
-            await self._process_branches()
-        else:
-            step = self._now
-            text = f"segment {step.segment_to_run}: the branch can't go on after {step.next_action}."
-            await self._fail(step.error or {"code": "RUN_FAILED", "message": text})
         self.enter(State.EVALUATE_BRANCH_NEXT)
         return route_branch(self._now.next_action)
 

@@ -22,13 +22,18 @@ from temporalio.exceptions import (
 from workflows._segments import Segments
 
 with workflow.unsafe.imports_passed_through():
-    from statebag.machine import State
+    from statebag.machine import State, route
 
 __all__ = ["Forks"]
 
 
 class Forks(Segments):
-    """The states around the map over branches."""
+    """The router, and the states around the map over branches."""
+
+    EVALUATE = State.EVALUATE_NEXT_ACTION
+    CHECK = State.CHECK_LOOP_LIMIT
+    ROUTE = staticmethod(route)
+    """From a next action to the state that follows ``EVALUATE``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,6 +41,29 @@ class Forks(Segments):
         """``total``, ``done`` and ``failed`` of the branches under way; empty while there are none."""
         self._under_way: set[str] = set()
         """Workflow ids of the branches that run, or may run, now."""
+
+    async def _advance(self, state: State) -> State:
+        """Enter one arm of the router and give the state that follows it."""
+        if state is self.EXECUTE:
+            await self._continue_as_new_if_due()
+            await self._execute_segment()
+        elif state is self.CHECK:
+            self.enter(state)
+            if self._now.loop_counter >= self._facts["max_loop_iterations"]:
+                await self._exceed_loop_limit()
+            return self.EXECUTE
+        elif state is State.WAIT_FOR_HITP_CALLBACK:
+            await self._wait_for_answer()
+        elif state is State.HANDLE_ASYNC_LLM:
+            await self._wait_for_llm()
+        elif state is State.PROCESS_PARALLEL_BRANCHES:
+            await self._process_branches()
+        else:
+            step = self._now
+            text = f"segment {step.segment_to_run}: there is no way on after {step.next_action}."
+            await self._fail(step.error or {"code": "RUN_FAILED", "message": text})
+        self.enter(self.EVALUATE)
+        return self.ROUTE(self._now.next_action)
 
     async def _process_branches(self) -> None:
         self.enter(State.PROCESS_PARALLEL_BRANCHES)
@@ -63,15 +91,18 @@ class Forks(Segments):
                 text = f"workflow {child} runs already, and not for this run. Cancel it."
                 result = {"status": "FAILED", "error_info": {"code": "BRANCH_LOST", "message": text}}
             except FailureError as failure:
-                if is_cancelled_exception(failure) and workflow.cancellation_reason() is not None:
-                    raise
-                await self._forget_pauses(child)
                 result = _result_of(failure, child)
+                if workflow.cancellation_reason() is None:
+                    await self._forget_pauses(child)
             finally:
                 self._under_way.discard(child)
             self._branches["done"] += 1
             self._branches["failed"] += result["status"] != "COMPLETE"
             return {"position": position, **result}
+
+    async def _continue_as_new_if_due(self) -> None:
+        """Start a new history where this one has become long; nothing is open or under way where it is called."""
+        raise NotImplementedError
 
     async def _forget_pauses(self, child: str) -> None:
         """See to it that nobody is asked for a branch that is over."""
@@ -83,7 +114,10 @@ class Forks(Segments):
 
 
 async def _all_of(calls: Iterable[Coroutine[Any, Any, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """The results of all calls. Where the run is cancelled, every child has ended before it goes on to its own end."""
+    """The results of all calls.
+
+    Where the run, or the branch around, is cancelled, all its children have ended before that is raised.
+    """
     results: list[dict[str, Any]] = []
     for ended in await asyncio.gather(*calls, return_exceptions=True):
         if isinstance(ended, BaseException):

@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from statebag.config import ExecutionInput, parse_execution_input
     from statebag.errors import StateBagError
     from statebag.events import EventType
-    from statebag.machine import State, route
+    from statebag.machine import State
 
 __all__ = ["WorkflowOrchestrator"]
 
@@ -108,29 +108,6 @@ class WorkflowOrchestrator(Forks):
         while state is not State.NOTIFY_WORKFLOW_COMPLETED:
             state = await self._advance(state)
         return await self._complete()
-
-    async def _advance(self, state: State) -> State:
-        """Enter one arm of the router and give the state that follows it."""
-        if state is State.EXECUTE_SEGMENT:
-            await self._continue_as_new_if_due()
-            await self._execute_segment()
-        elif state is State.CHECK_LOOP_LIMIT:
-            self.enter(state)
-            if self._now.loop_counter >= self._facts["max_loop_iterations"]:
-                await self._exceed_loop_limit()
-            return State.EXECUTE_SEGMENT
-        elif state is State.WAIT_FOR_HITP_CALLBACK:
-            await self._wait_for_answer()
-        elif state is State.HANDLE_ASYNC_LLM:
-            await self._wait_for_llm()
-        elif state is State.PROCESS_PARALLEL_BRANCHES:
-            await self._process_branches()
-        else:
-            step = self._now
-            text = f"segment {step.segment_to_run}: the run can't go on after {step.next_action}."
-            await self._fail(step.error or {"code": "RUN_FAILED", "message": text})
-        self.enter(State.EVALUATE_NEXT_ACTION)
-        return route(self._now.next_action)
 
     async def _begin(self, raw: Any) -> dict[str, Any] | None:
         """From the start to the first segment; a result where another run has made it already."""

@@ -124,7 +124,8 @@ class Segments(Endings):
         }
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        self._take(state["step"])
+        # Its warnings were told when it came.
+        self._step = Step.from_json(state["step"])
         self._facts = dict(state["facts"])
         self.owner_id, self.workflow_id = state["owner_id"], state["workflow_id"]
         self.trace, self.events, self._asked = list(state["trace"]), state["events"], state["asked"]

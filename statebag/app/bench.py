@@ -6,14 +6,17 @@ import asyncio
 
 import click
 
-from benchmarks import BENCHMARKS, SERVERS, Figure, Report, run_benchmarks
+from benchmarks import BENCHMARKS, LOCAL_BENCHMARKS, SERVERS, Figure, Report, run_benchmarks
 from statebag.app.output import print_json
 
 __all__ = ["bench"]
 
+_ALL = [*BENCHMARKS, *LOCAL_BENCHMARKS]
+_TOGETHER = {"segment": ["segment", "pure"]}
+
 
 @click.command()
-@click.argument("name", required=False, type=click.Choice(list(BENCHMARKS)))
+@click.argument("name", required=False, type=click.Choice(_ALL))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, nothing else.")
 @click.option(
     "--server", type=click.Choice(SERVERS), help="Which development server: as it comes, or without its waits."
@@ -22,11 +25,11 @@ def bench(name: str | None, *, as_json: bool, server: str | None) -> int:
     """Measure what runs cost, against plain Temporal.
 
     NAME is one benchmark; without it all are run, on servers of their own. `segment` includes `pure`: what a segment
-    costs with and without an outside call. What a figure is compared with is measured
+    costs with and without an outside call. `plan` needs no server. What a figure is compared with is measured
     in the same run, both several times in turns; medians are shown. Times are given for the development server as it
     comes, which waits up to 50 ms before each step, and again (.responsive) for one that does not.
     """
-    names = [name] if name not in (None, "segment") else list(BENCHMARKS)
+    names = _ALL if name is None else _TOGETHER.get(name, [name])
     report = asyncio.run(run_benchmarks(names, servers=SERVERS if server is None else [server]))
     if as_json:
         print_json(report.to_json())

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from statebag.errors import InputRefused, Problem
 from statebag.nodes.http import parse_allow_list
+from statebag.nodes.llm import parse_media_allow
 from statebag.nodes.sql import is_connection_name, parse_flag, parse_writable
 
 __all__ = ["Settings", "data_folder", "default_store_url"]
@@ -62,6 +63,8 @@ class Settings:
     """Whether a document may bring the URL of its database; else it names a ``STATEBAG_DB_<NAME>``."""
     db_allow_write: str = "false"
     """``true``, or names of the database connections that ``db_query`` may write to."""
+    media_allow: str = ""
+    """``s3://bucket/prefix`` below which documents may have images and videos fetched for a model."""
 
     @staticmethod
     def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -107,6 +110,9 @@ def _read(name: str, text: str) -> str | int | bool:
         return parse_flag(text)
     if name == "db_allow_write":
         parse_writable(text)
+        return text
+    if name == "media_allow":
+        parse_media_allow(text)
         return text
     if name == "store":
         if "://" not in text or text.split("://", 1)[0] not in ("file", "s3"):

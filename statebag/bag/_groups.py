@@ -8,7 +8,7 @@ from typing import Any
 
 from statebag.bag._bag import Bag
 from statebag.bag._fields import UserFields
-from statebag.bag._hydrate import hydrate_branch
+from statebag.bag._hydrate import hydrate_branch, pending_of
 from statebag.bag._kernel import Kernel
 from statebag.bag._segments import store_segments
 from statebag.blobs import ExecutionBlobs
@@ -141,7 +141,7 @@ def bear_branch(parent: Bag, position: int, blobs: ExecutionBlobs) -> BranchBag:
     Raises:
         StateBagError: ``RESULT_INVALID``: there is no such branch.
     """
-    pending = parent.kernel.pending_branches
+    pending = pending_of(parent.kernel.pending_branches, blobs)
     if not 0 <= position < len(pending):
         raise StateBagError(
             f"branch {position}: {len(pending)} branches are pending, counted from 0. Start those that the fork names.",

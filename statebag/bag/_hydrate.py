@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from statebag.bag._bag import Bag
@@ -10,7 +10,13 @@ from statebag.bag._segments import load_segment
 from statebag.blobs import ExecutionBlobs, Pointer, is_pointer
 from statebag.errors import InputRefused, Problem
 
-__all__ = ["hydrate_branch", "hydrate_segment"]
+__all__ = ["hydrate_branch", "hydrate_segment", "pending_of"]
+
+
+def pending_of(pending: Sequence[Any], blobs: ExecutionBlobs) -> Sequence[Any]:
+    """The branches that a bag has pending, also where they are too many to be in it."""
+    listed = pending[0].get("listed") if len(pending) == 1 and isinstance(pending[0], Mapping) else None
+    return blobs.get(Pointer.from_json(listed)) if is_pointer(listed) else pending
 
 
 def hydrate_branch(payload: Mapping[str, Any], blobs: ExecutionBlobs) -> dict[str, Any]:

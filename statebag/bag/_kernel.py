@@ -65,7 +65,7 @@ class Kernel:
     state_durations: Mapping[str, float] = field(default_factory=dict[str, float])
     """Seconds spent by status."""
     pending_branches: tuple[Any, ...] = ()
-    """Branches, or pointers to them where they are large, that a fork left to run."""
+    """Branches, or pointers to them where they are large, that a fork left to run; read by ``pending_of``."""
     execution_batches: tuple[Any, ...] = ()
     """Lists of indices into ``pending_branches``: one batch runs after another. Empty: all at once."""
     convergence_segment: int | None = None

@@ -14,6 +14,7 @@ from typing import Any
 
 from statebag.bag._aggregate import name_results, normalise_aggregate
 from statebag.bag._bag import Bag
+from statebag.bag._hydrate import pending_of
 from statebag.bag._merge import merge
 from statebag.bag._next_action import TERMINAL_FAILURES, NextAction, decide
 from statebag.bag._normalise import normalise_callback, normalise_result
@@ -170,4 +171,4 @@ def _normalise_branches(bag: Bag, payload: Mapping[str, Any], blobs: ExecutionBl
         return Delta(aggregation_failed=f"the branches could not be run: {error}")
     results = payload.get("parallel_results", payload.get("branch_pointers"))
     policy = {**bag.kernel.branch_policy, **(payload.get("policy") or {})}
-    return normalise_aggregate(bag, name_results(results, bag.kernel.pending_branches), policy, blobs)
+    return normalise_aggregate(bag, name_results(results, pending_of(bag.kernel.pending_branches, blobs)), policy, blobs)

@@ -161,7 +161,7 @@ def _read(result: Any) -> BranchResult:
 def _load(item: BranchResult, body: Mapping[str, Any], base: Bag, blobs: ExecutionBlobs) -> BranchResult:
     try:
         if isinstance(body.get("state_data"), Mapping):
-            return _load_bag(item, body["state_data"], base, blobs)
+            return _load_bag(item, Bag.from_json(body["state_data"], blobs), base, blobs)
         if is_pointer(body.get("bag")):
             return _load_born(item, Bag.from_json(blobs.get(Pointer.from_json(body["bag"])), blobs), base, blobs)
         if not item.succeeded:
@@ -173,27 +173,25 @@ def _load(item: BranchResult, body: Mapping[str, Any], base: Bag, blobs: Executi
             state = read_state(item.pointer, blobs, path="$.final_state_s3_path", what="result")
             return _with_state(item, state.whole())
         return _with_state(item, delta or body.get("final_state") or {})
-    except (PointerNotFound, PointerCorrupt, PointerRefused, InputRefused) as cause:
-        return replace(item, error=cause.to_json())
-
-
-def _load_bag(item: BranchResult, sealed: Mapping[str, Any], base: Bag, blobs: ExecutionBlobs) -> BranchResult:
-    """A branch's own bag: its history continues that of the bag at the fork."""
-    try:
-        bag = Bag.from_json(sealed, blobs)
     except StateBagError as cause:
         if cause.retryable:
             raise
         return replace(item, error=cause.to_json())
+
+
+def _load_bag(item: BranchResult, bag: Bag, base: Bag, blobs: ExecutionBlobs) -> BranchResult:
+    """A branch's own bag, which continues the one at the fork: what it did is what differs, and what came after."""
     known = base.kernel.state_history.count
     logs = [entry for index, entry in enumerate(read_all(bag.kernel.state_history, blobs)) if index >= known]
-    item = replace(item, logs=(*logs, *item.logs))
-    return replace(item, changes=bag.user.whole()) if item.succeeded else item
+    return _with_differences(replace(item, logs=(*logs, *item.logs)), bag, base)
 
 
 def _load_born(item: BranchResult, bag: Bag, base: Bag, blobs: ExecutionBlobs) -> BranchResult:
     """A bag that began with the fork's variables: what it did is what differs, and all of its history."""
-    item = replace(item, logs=(*read_all(bag.kernel.state_history, blobs), *item.logs))
+    return _with_differences(replace(item, logs=(*read_all(bag.kernel.state_history, blobs), *item.logs)), bag, base)
+
+
+def _with_differences(item: BranchResult, bag: Bag, base: Bag) -> BranchResult:
     if not item.succeeded:
         return item
     changes, unset = bag.user.differences(base.user)

@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    HTTPClientError,
-    IncompleteReadError,
-    ResponseStreamingError,
-)
-from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from statebag.blobs._backend import Listed, denied, not_found, unavailable
 from statebag.blobs._codec import corrupt
+from statebag.blobs.s3 import is_absent, is_transient, new_client, status_of
 from statebag.errors import StateBagError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 __all__ = ["S3Backend"]
-
-_BUSY_CODES = frozenset(
-    {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
-    | {"RequestTimeout", "RequestTimeoutException", "InternalError", "ServiceUnavailable", "OperationAborted"}
-    | {"ConditionalRequestConflict", "BandwidthLimitExceeded"}
-)
-_BUSY_STATUS = frozenset({408, 409, 429, 500, 502, 503, 504})
-_BUSY_ERRORS = (
-    BotoConnectionError,
-    HTTPClientError,
-    IncompleteReadError,
-    ResponseStreamingError,
-    CredentialRetrievalError,
-)
-_CONNECTIONS = 32
 
 
 class S3Backend:
@@ -70,7 +49,7 @@ class S3Backend:
         self._extra: dict[str, Any] = {}
         if server_side_encryption is not None:
             self._extra["ServerSideEncryption"] = server_side_encryption
-        self._client = _new_client(session or {}) if client is None else client
+        self._client = new_client(session or {}) if client is None else client
 
     def location(self) -> str:
         """The place as an ``s3://`` address."""
@@ -80,13 +59,14 @@ class S3Backend:
         """Get the object, whose length is checked before its body is fetched."""
         try:
             answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
-            with answer["Body"] as body:
+            # As a context manager, the body gives its inner stream, whose errors are those of another library.
+            with closing(answer["Body"]) as body:
                 size = answer["ContentLength"]
                 if max_bytes is not None and size > max_bytes:
                     raise corrupt(key, f"{size} bytes are stored, at most {max_bytes} belong there")
                 return body.read()
         except (ClientError, BotoCoreError) as cause:
-            if _is_absent(cause):
+            if is_absent(cause):
                 raise not_found(self, key) from cause
             raise self._error(f"reading {key}", cause) from cause
 
@@ -105,7 +85,7 @@ class S3Backend:
                 **self._extra,
             )
         except (ClientError, BotoCoreError) as cause:
-            if isinstance(cause, ClientError) and _code_and_status(cause)[1] == 412:
+            if isinstance(cause, ClientError) and status_of(cause) == 412:
                 return False
             raise self._error(f"writing {key}", cause) from cause
         return True
@@ -115,7 +95,7 @@ class S3Backend:
         try:
             self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)
         except (ClientError, BotoCoreError) as cause:
-            if _is_absent(cause):
+            if is_absent(cause):
                 return False
             raise self._error(f"looking for {key}", cause) from cause
         return True
@@ -139,42 +119,8 @@ class S3Backend:
         try:
             self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
         except (ClientError, BotoCoreError) as cause:
-            if not _is_absent(cause):
+            if not is_absent(cause):
                 raise self._error(f"deleting {key}", cause) from cause
 
     def _error(self, doing: str, cause: ClientError | BotoCoreError) -> StateBagError:
-        return unavailable(self, doing, cause) if _is_transient(cause) else denied(self, doing, cause)
-
-
-def _new_client(session: Mapping[str, Any]) -> S3Client:
-    # boto3 takes a fifth of a second to load, which users of the local store need not wait for.
-    import boto3  # noqa: PLC0415
-    from botocore.config import Config  # noqa: PLC0415
-
-    config = Config(
-        retries={"total_max_attempts": 1, "mode": "standard"},
-        max_pool_connections=_CONNECTIONS,
-        connect_timeout=5,
-        read_timeout=30,
-    )
-    return boto3.Session(**session).client("s3", config=config)
-
-
-def _code_and_status(error: ClientError) -> tuple[str, int]:
-    answer: Mapping[str, Any] = error.response
-    code = str(answer.get("Error", {}).get("Code", ""))
-    return code, int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-
-
-def _is_absent(error: ClientError | BotoCoreError) -> bool:
-    if not isinstance(error, ClientError):
-        return False
-    code, status = _code_and_status(error)
-    return code in ("NoSuchKey", "404", "NotFound") or (status == 404 and code == "")
-
-
-def _is_transient(error: ClientError | BotoCoreError) -> bool:
-    if isinstance(error, ClientError):
-        code, status = _code_and_status(error)
-        return code in _BUSY_CODES or status in _BUSY_STATUS
-    return isinstance(error, _BUSY_ERRORS)
+        return unavailable(self, doing, cause) if is_transient(cause) else denied(self, doing, cause)

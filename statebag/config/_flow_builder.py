@@ -8,6 +8,7 @@ own branches, become a row: one behind another in topological order.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Collection, Iterable, Sequence, Set
 
 from statebag.config._flow import Flow, Fork, Item
@@ -192,8 +193,14 @@ class _Builder:
         routes = name in graph.routers
         if len(ways) < 2 and not routes:
             return {name}
-        block = {name} | graph.reach(ways, {graph.join_of(name), stop})
-        for to in sorted(block - {name}, key=graph.rank.__getitem__):
+        ends = {graph.join_of(name), stop}
+        block = {name}
+        ahead = [(graph.rank[to], to) for to in ways if to not in ends]
+        heapq.heapify(ahead)
+        while ahead:
+            _, to = heapq.heappop(ahead)
+            if to in block:
+                continue
             for one in graph.before[to]:
                 # What leads to all of them has run; it matters where it asks, or where it makes a choice vain.
                 matters = routes or (one, to) in graph.pauses if one == source else one in reached and one not in block
@@ -206,6 +213,10 @@ class _Builder:
                     f"Put `{one}` before `{name}`, or behind where its ways join."
                 )
                 self.faults.append((to, text))
+            block.add(to)
+            for onward in graph.after[to]:
+                if onward not in ends:
+                    heapq.heappush(ahead, (graph.rank[onward], onward))
         return block
 
     def _step(self, name: str, stop: str, lone: Set[str], source: str | None) -> Part:
@@ -233,13 +244,12 @@ class _Builder:
     def _put_asked(self, part: Part, stop: str) -> None:
         """Put what only the answers to pauses of ``part`` lead to behind it."""
         graph = self._graph
-        while True:
-            known = graph.normal.union(part.items)
-            asked = [to for pause in part.pauses.values() for to in asked_by(pause)]
-            heads = [to for to in asked if to in graph.nodes and to not in known]
-            if not heads:
+        while asked := [to for pause in part.pauses.values() for to in asked_by(pause) if to in graph.nodes]:
+            known = graph.normal.union(part.items, [stop])
+            head = next((to for to in asked if to not in known), None)
+            if head is None:
                 return
-            part.put(self._walk(heads[:1], stop, known))
+            part.put(self._walk([head], stop, known))
 
     def _in_order(self, names: Set[str], part: Part) -> Iterable[str]:
         """Topological order in which what follows a node stands behind it where it can."""
@@ -252,8 +262,9 @@ class _Builder:
 
     def _check_back(self, name: str) -> None:
         graph = self._graph
-        back, ways = graph.jump_of(name), graph.after[name]
-        if back is not None and ways and name not in graph.routers:
+        ways = graph.after[name]
+        back = graph.jump_of(name) if ways and name not in graph.routers else None
+        if back is not None:
             listed = " and ".join(f"`{to}`" for to in ways)
             self.faults.append((name, f"`{name}` leads back to `{back}` and on to {listed}. Choose with a route."))
 
@@ -272,7 +283,7 @@ class _Builder:
         for item, pause in part.pauses.items():
             node = item if isinstance(item, str) else item[1]
             for name in asked_by(pause):
-                if name not in here:
+                if name in self._graph.nodes and name not in here:
                     text = (
                         f"The answer to the pause before `{node}` leads to `{name}`, which is not in the same branch."
                     )

@@ -79,7 +79,7 @@ class Graph:
 
     def jump_of(self, name: str) -> str | None:
         """Where a plain node's edge back leads."""
-        return next((to for to in self.leads[name] if (name, to) in self.jumps), None)
+        return next((to for to in self.leads[name] if (name, to) in self.jumps), None) if self.jumps else None
 
     def is_only_way(self, one: str, to: str) -> bool:
         """Whether no edge but that from ``one`` leads to ``to``."""
@@ -196,7 +196,8 @@ class Graph:
         for name in reversed(self._order):
             ways = [to for to in self.leads[name] if (name, to) not in self.jumps]
             if len(ways) > 1 and name not in self.routers:
-                ways = [to for to in ways if (name, to) in self.pauses or not self._is_passed(to, ways)]
+                passed = self._passed_from(ways)
+                ways = [to for to in ways if (name, to) in self.pauses or to not in passed]
             self.after[name] = tuple(ways)
             ends: list[_Place] = [*ways, *((to,) for to in self.leads[name] if (name, to) in self.jumps)] or [END]
             if name in self.routers:
@@ -216,16 +217,15 @@ class Graph:
             return self._out[place]
         return self.rank[place[0]] if place else -1
 
-    def _is_passed(self, name: str, ways: Iterable[str]) -> bool:
-        """Whether one of ``ways`` to other nodes comes through ``name`` in any case."""
-        depth = self._depth[name]
-        for way in ways:
-            on: _Place = way
-            while self._depth_of(on) > depth:
+    def _passed_from(self, names: Iterable[str]) -> set[_Place]:
+        """What the ways from ``names`` come through in any case, behind these."""
+        passed: set[_Place] = set()
+        for name in names:
+            on = self._joins.get(name, ())
+            while on and on not in passed:
+                passed.add(on)
                 on = self._joins.get(on, ())
-            if on == name and way != name:
-                return True
-        return False
+        return passed
 
     def _meet(self, one: _Place, other: _Place) -> _Place:
         while one != other:

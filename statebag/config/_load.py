@@ -113,6 +113,7 @@ def load_document(raw: Any, node_types: NodeTypes) -> LoadedDocument:
         max_loop_iterations=top.get("max_loop_iterations"),
         max_branch_iterations=top.get("max_branch_iterations"),
         execution_mode=top.get("execution_mode", "SEQUENTIAL"),
+        checked=True,
     )
     return LoadedDocument(document=document, warnings=warnings)
 

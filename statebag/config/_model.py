@@ -163,3 +163,5 @@ class Document:
     max_loop_iterations: int | None = None
     max_branch_iterations: int | None = None
     execution_mode: str = "SEQUENTIAL"
+    checked: bool = field(default=False, compare=False)
+    """Whether its graph has been found to be one that can be run."""

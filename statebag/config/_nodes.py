@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -38,6 +39,9 @@ _QUIET = frozenset(
 
 _MAX_DEPTH = 10
 """Bodies inside of bodies."""
+
+_MAX_NODES = 5000
+"""Nodes of a document, those inside of others too: a body that several nodes refer to counts for each."""
 
 
 def _check_flag(value: Any) -> Any:
@@ -75,6 +79,7 @@ class NodeReader:
     types: NodeTypes
     subgraphs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The document's ``subgraphs``."""
+    _counted: Iterator[int] = field(default_factory=lambda: itertools.count(1), repr=False)
 
     def read(self, items: Sequence[Any], path: str = "$.nodes", *, top: bool = True, around: int = 0) -> NodeList:
         """Read the list at ``path``.
@@ -89,6 +94,10 @@ class NodeReader:
         indices: dict[str, int] = {}
         findings: list[Problem] = []
         for index, item in enumerate(items):
+            if next(self._counted) > _MAX_NODES:
+                message = f"With those inside of others, there are more than {_MAX_NODES} nodes. Split the document."
+                findings.append(Problem(path=path, code="DOCUMENT_TOO_LARGE", message=message))
+                break
             place = f"{path}[{index}]"
             node, named, found = self._read_node(item, place, index, top=top, around=around)
             findings += found
@@ -113,14 +122,15 @@ class NodeReader:
         config = {**members, **fields.get("config", {})}
         bodies: list[Body] = []
         fork = False
-        if isinstance(checker, Container):
+        if hasattr(checker, "find_bodies"):
+            container = cast("Container", checker)
             source = NodeSource(config=fields.get("config", {}), members=members, subgraphs=self.subgraphs, top=top)
-            sources, fork = checker.find_bodies(source)
+            sources, fork = container.find_bodies(source)
             for one in sources:
                 body, found = self._read_body(one, path, top=fork, around=around + 1)
                 bodies.append(body)
                 findings += found
-            config = {key: value for key, value in config.items() if key not in checker.body_keys}
+            config = {key: value for key, value in config.items() if key not in container.body_keys}
         node = Node(
             id=fields.get("id", f"nodes[{index}]"),
             type=checker.name if checker else "",
@@ -133,8 +143,8 @@ class NodeReader:
         findings += check_run_options(node, path)
         if checker is not None:
             findings += checker.check(node, path)
-            if isinstance(checker, Router):
-                node = replace(node, targets=tuple(checker.targets(node)))
+            if hasattr(checker, "targets"):
+                node = replace(node, targets=tuple(cast("Router", checker).targets(node)))
         if node.hitp and not top:
             findings.append(_pause_inside(f"{path}.hitp", node.id))
         return node, "id" in fields, findings
@@ -168,7 +178,12 @@ class NodeReader:
                 if edge.pause is not None
             ]
         findings += check_flow(
-            listed.nodes, edges.edges, places, [f"{at}.edges[{index}]" for index in edges.indices], planned=top
+            listed.nodes,
+            edges.edges,
+            places,
+            [f"{at}.edges[{index}]" for index in edges.indices],
+            planned=top,
+            complete=edges.complete and len(places) == len(source.nodes),
         )
         return Body(name=source.name, nodes=listed.nodes, edges=edges.edges), findings
 

@@ -68,7 +68,7 @@ def read_fields(model: type[BaseModel], raw: Any, path: str) -> tuple[dict[str, 
         return {}, [Problem(path=path, code="FIELD_TYPE", message=message)]
     body = cast("dict[str, Any]", raw)
     given = {key: value for key, value in body.items() if value is not None}
-    fields = {info.alias or name: info for name, info in model.model_fields.items()}
+    fields = {info.alias or name: info for name, info in model.__pydantic_fields__.items()}
     try:
         model.model_validate(given)
         errors = []

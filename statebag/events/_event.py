@@ -37,7 +37,7 @@ class LifecycleEvent:
     event_id: str
     event_type: EventType
     sequence: int
-    """Counts a run's events from 0."""
+    """Counts the events of a run from 0, and those of a branch of it (``branch`` in the detail) for themselves."""
     execution_id: str
     ownerId: str  # noqa: N815
     workflowId: str  # noqa: N815

@@ -10,17 +10,12 @@ __all__ = ["require_plannable"]
 
 
 def require_plannable(document: Document, registry: NodeRegistry) -> None:
-    """Refuse a document that didn't come from ``load_document`` with the same node types.
+    """Refuse a document that can't be planned; one from ``load_document`` has been checked there.
 
     Raises:
         InputRefused: with every problem.
     """
-    places = {node.id: f"$.nodes[{index}]" for index, node in enumerate(document.nodes)}
-    edge_places = [f"$.edges[{index}]" for index in range(len(document.edges))]
-    found = check_flow(
-        document.nodes, document.edges, places, edge_places, planned=True, start_node=document.start_node
-    )
-    problems = [problem for problem in found if problem.code not in WARNING_CODES]
+    problems: list[Problem] = [] if document.checked else _graph_problems(document)
     problems += [
         Problem(
             path=f"$.nodes[{index}].type",
@@ -34,3 +29,12 @@ def require_plannable(document: Document, registry: NodeRegistry) -> None:
         problems.append(Problem(path="$.nodes", code="FIELD_VALUE", message="There is no node. Add one."))
     if problems:
         raise InputRefused(problems, what="document")
+
+
+def _graph_problems(document: Document) -> list[Problem]:
+    places = {node.id: f"$.nodes[{index}]" for index, node in enumerate(document.nodes)}
+    edge_places = [f"$.edges[{index}]" for index in range(len(document.edges))]
+    found = check_flow(
+        document.nodes, document.edges, places, edge_places, planned=True, start_node=document.start_node
+    )
+    return [problem for problem in found if problem.code not in WARNING_CODES]

@@ -136,26 +136,40 @@ class _Cutter:
             pieces.append(_Piece(kind="aggregator"))
 
     def _finish(self, pieces: Sequence[_Piece], place: Mapping[Item, int], flow: Flow, path: str) -> list[Segment]:
-        def id_of(item: Item | None) -> str | None:
-            return None if item is None else f"{path}{place[item]}"
+        def id_of(index: int | None) -> str | None:
+            return None if index is None else f"{path}{index}"
 
+        def place_of(item: Item | None) -> int | None:
+            return None if item is None else place[item]
+
+        nexts = [index + 1 if piece.before_next else place_of(piece.leads_to) for index, piece in enumerate(pieces)]
+        routes = [
+            {target: place_of(to) for target, to in flow.routes.get(piece.nodes[-1].id, {}).items()}
+            if piece.nodes
+            else {}
+            for piece in pieces
+        ]
+        answers = [
+            (None, None) if piece.pause is None else (place_of(piece.pause.on_reject), place_of(piece.pause.on_timeout))
+            for piece in pieces
+        ]
+        exits = [list(ways.values()) if ways else [to] for to, ways in zip(nexts, routes, strict=True)]
+        before = _find_dependencies(exits, answers)
         segments: list[Segment] = []
         for index, piece in enumerate(pieces):
             budget = budget_of(piece.nodes)
-            pause = piece.pause
-            routes = flow.routes.get(piece.nodes[-1].id, {}) if piece.nodes else {}
-            following = f"{path}{index + 1}" if piece.before_next else id_of(piece.leads_to)
             segments.append(
                 Segment(
                     id=f"{path}{index}",
                     index=index,
                     type=piece.kind,
                     nodes=tuple(piece.nodes),
-                    pause=pause,
-                    on_reject=id_of(pause.on_reject) if pause else None,
-                    on_timeout=id_of(pause.on_timeout) if pause else None,
-                    next=None if routes else following,
-                    routes={target: id_of(to) for target, to in routes.items()},
+                    pause=piece.pause,
+                    on_reject=id_of(answers[index][0]),
+                    on_timeout=id_of(answers[index][1]),
+                    next=None if routes[index] else id_of(nexts[index]),
+                    routes={target: id_of(to) for target, to in routes[index].items()},
+                    dependencies=tuple(f"{path}{one}" for one in before[index]),
                     outside=any(calls_outside(node, self._registry) for node in piece.nodes),
                     timeout_seconds=budget.timeout_seconds,
                     heartbeat_seconds=budget.heartbeat_seconds,
@@ -164,7 +178,7 @@ class _Cutter:
                     **_group_fields(piece),
                 )
             )
-        return _depend(segments)
+        return segments
 
 
 def _group(node: Node, branches: Sequence[tuple[str, int, _Cutter, Flow]], at: str) -> _Piece:
@@ -195,21 +209,26 @@ def _group_fields(piece: _Piece) -> dict[str, Any]:
     }
 
 
-def _depend(segments: Sequence[Segment]) -> list[Segment]:
-    """Name for each segment those before it that lead to it."""
-    leads: dict[str, list[str]] = {segment.id: [] for segment in segments}
-    place = {segment.id: segment.index for segment in segments}
-    first_to: dict[str, str] = {}
-    for segment in segments:
-        for to in dict.fromkeys((segment.next, *segment.routes.values())):
+def _find_dependencies(
+    exits: Sequence[Sequence[int | None]], answers: Sequence[Sequence[int | None]]
+) -> Sequence[Sequence[int]]:
+    """For each segment, those before it that lead to it.
+
+    Args:
+        exits: For each segment, what follows it.
+        answers: For each segment, what the answers to its pause may lead to.
+    """
+    before: list[list[int]] = [[] for _ in exits]
+    first_to: dict[int, int] = {}
+    for index, ways in enumerate(exits):
+        for to in dict.fromkeys(ways):
             if to is not None:
-                first_to.setdefault(to, segment.id)
-                if place[to] > segment.index:
-                    leads[to].append(segment.id)
-    for segment in segments:
-        for to in (segment.on_reject, segment.on_timeout):
+                first_to.setdefault(to, index)
+                if to > index:
+                    before[to].append(index)
+    for index, ways in enumerate(answers):
+        for to in ways:
             # What leads to the pause leads to what only its answer may jump to.
-            before = first_to.get(segment.id)
-            if to is not None and before is not None and not leads[to] and place[before] < place[to] > segment.index:
-                leads[to].append(before)
-    return [replace(segment, dependencies=tuple(leads[segment.id])) for segment in segments]
+            if to is not None and not before[to] and first_to.get(index, to) < to > index:
+                before[to].append(first_to[index])
+    return before

@@ -17,7 +17,7 @@ WHO = {"ownerId": "owner", "workflowId": "workflow"}
 
 
 class Sets:
-    """Sets ``config.set``, appends ``config.log``, fails for good with ``config.fail``, for now with ``config.busy``."""
+    """Sets ``config.set``, removes ``config.unset``, fails for good with ``config.fail``, for now with ``config.busy``."""
 
     def __init__(self, name: str, *, outside: bool) -> None:
         self.name = name
@@ -38,7 +38,8 @@ class Sets:
         if "busy" in config and context.attempt <= config["busy"]:
             raise StoreUnavailable("busy")
         copied = {target: scope[source] for target, source in config.get("copy", {}).items()}
-        return NodeOutput(changes={**config.get("set", {}), **copied}, logs=tuple(config.get("logs", ())))
+        changes = {**config.get("set", {}), **copied}
+        return NodeOutput(changes=changes, logs=tuple(config.get("logs", ())), unset=tuple(config.get("unset", ())))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import statebag.app.bench as command
 from benchmarks import BENCHMARKS, Figure, Report, Size, run_benchmarks
 from benchmarks._documents import calling_document, pure_document, state_of
 from benchmarks._figures import figure_of
+from benchmarks._graphs import GRAPHS
 from statebag.canonical import size_of
 from statebag.config import load_document
 from statebag.nodes import builtin_registry
@@ -104,6 +105,40 @@ def test_a_figure_is_a_median_and_its_ratio() -> None:
         "ratio": 0.5,
     }
     assert figure_of("a", [0], "reads").to_json()["ratio"] is None
+
+
+async def test_planning_needs_no_server() -> None:
+    report = await run_benchmarks(["plan"], Size(nodes=500, turns=1))
+    assert "server" not in report.environment
+    figures = {figure.name: figure for figure in report.figures}
+    each = [f"plan.{name}.time" for name in GRAPHS]
+    assert list(figures) == ["plan.time", "plan.cut.time", *each]
+    assert figures["plan.time"].value == max(figures[name].value for name in each)
+    for figure in figures.values():
+        assert figure.compared_with is not None
+        assert figure.ratio == pytest.approx(figure.value / figure.compared_with, rel=0.01)
+    # A slip into something quadratic takes longer than any slow machine does.
+    assert figures["plan.time"].value < 500
+
+
+@pytest.mark.parametrize("count", [60, 500])
+@pytest.mark.parametrize(
+    ("name", "segments"), [("chain", 1), ("diamonds", None), ("fork", None), ("routes", None)], ids=list(GRAPHS)
+)
+def test_graphs_have_as_many_nodes_as_asked_for(name: str, segments: int | None, count: int) -> None:
+    registry = builtin_registry()
+    loaded = load_document(GRAPHS[name](count), registry)
+    plan = plan_document(loaded.document, registry)
+    assert (len(loaded.document.nodes), loaded.warnings) == (count, ())
+    assert sum(len(segment.nodes) for segment in plan.all_segments()) == count
+    branches = [len(segment.branches) for segment in plan.all_segments() if segment.branches]
+    assert segments in (None, plan.total_segments)
+    assert (max(branches, default=0), bool(branches)) == {
+        "chain": (0, False),
+        "diamonds": (2, True),
+        "fork": (count - 10, True),
+        "routes": (0, False),
+    }[name]
 
 
 @pytest.mark.parametrize(("make", "outside"), [(calling_document, True), (pure_document, False)])

@@ -11,11 +11,12 @@ from botocore.stub import Stubber
 
 from statebag.blobs import BlobStore, RetryPolicy, S3Backend, open_store
 from statebag.errors import OffloadFailed, PointerNotFound, StateBagError, StoreUnavailable
+from tests.seaweed import answering
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from tests.blobs.conftest import S3Server
+    from tests.seaweed import S3Server
 
 
 @pytest.fixture
@@ -159,6 +160,15 @@ def test_server_that_is_down_is_retryable(s3_environment: S3Server, monkeypatch:
     for call in CALLS.values():
         with pytest.raises(StoreUnavailable):
             call(S3Backend(s3_environment.bucket))
+
+
+def test_body_that_breaks_off_is_retryable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
+    with answering(200, b"only a part", 1000) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+        with pytest.raises(StoreUnavailable):
+            S3Backend("bucket").read("a")
 
 
 def test_store_opens_from_an_address_and_the_environment(s3_environment: S3Server) -> None:

@@ -114,7 +114,19 @@ BAD = {
     ),
     "cycle of one": (chain("a") | {"edges": [edge("a", "a")]}, "$.edges[0]", "GRAPH_CYCLE"),
     "cycle of two": (chain("a", "b") | {"edges": [edge("a", "b"), edge("b", "a")]}, "$.edges[1]", "GRAPH_CYCLE"),
-    "two starts": ({"nodes": [node("a"), node("b")], "edges": []}, "$.nodes[1]", "GRAPH_SHAPE"),
+    "edge beside a choice": (
+        {
+            "nodes": [node("r", "choice", config={"targets": ["a"]}), node("a"), node("b")],
+            "edges": [edge("r", "b"), edge("a", "b")],
+        },
+        "$.edges[0]",
+        "GRAPH_SHAPE",
+    ),
+    "choice of nothing": (
+        {"nodes": [node("r", "choice", config={"targets": ["a", "b"]}), node("a")], "edges": []},
+        "$.nodes[0].config",
+        "EDGE_DANGLING",
+    ),
     "pause metadata text": (with_edge(type="hitp", metadata="?"), "$.edges[0].metadata", "FIELD_TYPE"),
     "prompt a number": (with_pause(prompt=1), "$.edges[0].metadata.prompt", "FIELD_TYPE"),
     "pause time zero": (with_pause(timeout_seconds=0), "$.edges[0].metadata.timeout_seconds", "FIELD_VALUE"),
@@ -180,7 +192,6 @@ def test_all_problems_are_listed_at_once(registry: NodeRegistry) -> None:
         ("$.edges[4]", "EDGE_DUPLICATE"),
         ("$.edges[5].type", "EDGE_TYPE_UNKNOWN"),
         ("$.edges[6]", "GRAPH_CYCLE"),
-        ("$.nodes[0]", "GRAPH_SHAPE"),
         ("$.nodes[0].label", "FIELD_TYPE"),
         ("$.nodes[1].id", "NODE_DUPLICATE"),
         ("$.nodes[2].type", "NODE_TYPE_UNSUPPORTED"),
@@ -201,14 +212,11 @@ def test_all_problems_are_listed_at_once(registry: NodeRegistry) -> None:
         (with_node(type="Chunker"), ["`chunker`", "entry point group `statebag.nodes`"]),
         (with_node(type="router"), ["Use `route_condition` or `dynamic_router`"]),
         (with_edge(source="START"), ["Remove this edge; set `start_node`"]),
-        (with_edge(type="while"), ["Repetition is no edge"]),
+        (with_edge(type="while"), ["To repeat, use a `loop` node"]),
         (with_edge(type="hipt"), ["Did you mean `hitp`"]),
         (with_edge(target="bb") | chain("a", "b1") | {"edges": [edge("a", "b")]}, ["Did you mean `b1`"]),
         (chain("a", "b", "c") | {"edges": [edge("a", "b"), edge("b", "c"), edge("c", "a")]}, ["`a` → `b` → `c` → `a`"]),
-        (chain("a", "b", "c") | {"edges": [edge("a", "b"), edge("a", "c")]}, ["`a` forks", "`b` and `c`"]),
-        (chain("a", "b", "c") | {"edges": [edge("a", "c"), edge("b", "c")]}, ["`c` joins", "`a` and `b`"]),
         (chain("a", "b", start_node="b"), ["an edge from `a` leads to it", "Set it to `a`"]),
-        ({"nodes": [node("a"), node("lone")], "edges": []}, ["Nothing leads to `lone`", "starts at `a`"]),
         (with_node(label="x" * 300), ["300 characters", "at most 256 characters"]),
     ],
 )
@@ -321,6 +329,7 @@ def test_hitp_on_a_node(written: Any, meant: bool, registry: NodeRegistry) -> No
         (with_pause(output_key="status"), "$.edges[0].metadata.output_key", "RESERVED_KEY"),
         (chain("a", initial_state={"status": 1}), "$.initial_state.status", "RESERVED_KEY"),
         (with_node(config={"output_key": "status"}), "$.nodes[0].config.output_key", "RESERVED_KEY"),
+        (chain("a", "b", "c") | {"edges": [edge("a", "c")]}, "$.nodes[1]", "NODE_APART"),
     ],
 )
 def test_what_has_no_effect_is_told_and_refuses_nothing(
@@ -337,6 +346,26 @@ def test_reserved_keys_are_dropped(registry: NodeRegistry) -> None:
     assert edges[0].pause == PauseSpec()
 
 
+def test_a_node_apart_is_told_with_what_to_do(registry: NodeRegistry) -> None:
+    (warning,) = load_document(chain("a", "b", "lone") | {"edges": [edge("a", "b")]}, registry).warnings
+    assert warning.message == (
+        "No edge leads to `lone`; it runs in its place after `a`. Join it with an edge, or remove it."
+    )
+    assert load_document(chain("a", "b", "lone") | {"edges": []}, registry).warnings == ()
+
+
+def test_forks_and_joins_are_no_mistake(registry: NodeRegistry) -> None:
+    document = chain("p", "x", "y", "m")
+    document["edges"] = [edge("p", "x"), edge("p", "y"), edge("x", "m"), edge("y", "m")]
+    loaded = load_document(document, registry)
+    assert (loaded.warnings, len(loaded.document.edges)) == ((), 4)
+
+
+def test_a_choice_knows_its_targets(registry: NodeRegistry) -> None:
+    document = {"nodes": [node("r", "choice", config={"targets": ["b", "a"]}), node("a"), node("b")], "edges": []}
+    assert load_document(document, registry).document.nodes[0].targets == ("b", "a")
+
+
 def test_labels_and_positions_are_no_mistake(registry: NodeRegistry) -> None:
     document = chain("a", "b", id="w", name="w", version="1", metadata={"x": 1}, test_stage=4, end_node="b")
     document["nodes"][0] |= {"position": {"x": 1, "y": 2}, "data": {}, "action": "go", "next": "b", "tags": ["t"]}
@@ -351,7 +380,8 @@ def test_a_chain_that_only_a_pause_leads_to_is_reached(registry: NodeRegistry) -
     }
     assert len(load_document(document, registry).document.nodes) == 4
     unreached = document | {"edges": [edge("sorry", "over"), edge("a", "b", type="hitp")], "start_node": "a"}
-    assert refusals(unreached, registry) == [("$.nodes[0]", "GRAPH_SHAPE")]
+    warnings = load_document(unreached, registry).warnings
+    assert [(warning.path, warning.code) for warning in warnings] == [("$.nodes[0]", "NODE_APART")]
 
 
 def test_every_cycle_is_named(registry: NodeRegistry) -> None:

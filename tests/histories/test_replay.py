@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,10 @@ def plugin(tmp_path: Path) -> StateBagPlugin:
 
 
 def read(path: Path) -> WorkflowHistory:
-    return WorkflowHistory.from_json(path.stem, path.read_text())
+    """By its own name, from which those of its branches are made."""
+    text = path.read_text()
+    started = json.loads(text)["events"][0]["workflowExecutionStartedEventAttributes"]
+    return WorkflowHistory.from_json(started["workflowId"], text)
 
 
 def test_each_path_has_a_history() -> None:
@@ -58,9 +62,30 @@ class Changed(workflows.WorkflowOrchestrator):
         return following
 
 
-@pytest.mark.parametrize("name", ["straight", "pause-approved", "node-failed", "continued-1"])
+@workflow.defn(name="BranchWorkflow", sandboxed=False)
+class ChangedBranch(workflows.BranchWorkflow):
+    """The same of a branch."""
+
+    @workflow.run
+    async def run(self, task: Mapping[str, Any]) -> dict[str, Any]:
+        """Has to be named again in a subclass."""
+        return await super().run(task)
+
+    async def _advance(self, state: State) -> State:
+        following = await super()._advance(state)
+        await workflow.execute_local_activity("publish_event", {}, start_to_close_timeout=timedelta(seconds=5))
+        return following
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("straight", "pause-approved", "node-failed", "continued-1", "forked", "fork-paused-1"),
+        *("branch-straight", "branch-paused", "branch-nested", "branch-continued-1"),
+    ],
+)
 async def test_a_changed_workflow_does_not_replay(name: str, plugin: StateBagPlugin) -> None:
-    plugin.workflows = [Changed]
+    plugin.workflows = [Changed, ChangedBranch]
     replayer = Replayer(workflows=[], plugins=[plugin])
     result = await replayer.replay_workflow(read(FOLDER / f"{name}.json"), raise_on_replay_failure=False)
     assert isinstance(result.replay_failure, NondeterminismError)

@@ -247,10 +247,10 @@ def test_no_media_fails_for_good_and_asks_nobody(provider: Provider, inputs: Any
         (5, {}, "an address, or a list of them"),
         ({"url": WEB}, {}, "an address, or a list of them"),
         ([WEB, None], {}, "item 1 of `image_inputs` is a NoneType"),
-        ("file:///etc/passwd", {}, "Give one of `data:`, `http:`, `https:`"),
+        ("file:///etc/passwd", {}, "Give one of `data:`, `http:`, `https:`, `s3:`"),
         ("gs://a/b.png", {}, "use the provider google"),
-        ("s3://a/b.png", {}, "presigned https address, or use the provider bedrock"),
-        ("s3://a/b.png", GEMINI, "presigned https address, or use the provider bedrock"),
+        ("s3://a/b.png", {}, "STATEBAG_MEDIA_ALLOW doesn't cover it. Add `s3://a/` to it"),
+        ("s3://a/b/c/d.png", GEMINI, "Add `s3://a/b/c` to it in the worker's environment"),
         (WEB, BEDROCK, "Give an `s3://` address, or a `data:` URL"),
         ("http://a.example/b.png", GEMINI, "Give an https address"),
         (MP4, {}, "It must begin `data:image/"),
@@ -268,6 +268,23 @@ def test_media_that_are_not_taken_fail_for_good_and_say_what_to_do(
     assert remedy in failure.value.message
     assert failure.value.code == "VISION_MEDIA_REFUSED"
     assert provider.asked == []
+
+
+def test_videos_are_refused_where_the_provider_takes_none(provider: Provider) -> None:
+    for video in (MP4, "s3://films/one.mp4", "https://films.example/one.mp4"):
+        with pytest.raises(NodeFailed, match=r"openai takes no videos\. Use the provider google or bedrock") as failure:
+            run(video_inputs=video)
+        assert failure.value.code == "VISION_MEDIA_REFUSED"
+    assert provider.asked == []
+
+
+def test_mock_mode_takes_any_address_and_fetches_none(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATEBAG_MEDIA_ALLOW", "nonsense")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", provider.url)
+    output = run(mock=True, image_inputs=["s3://a/b.png", "gs://a/b.png", "ftp://a/b.png"], video_inputs=MP4)
+    assert output.changes["look_output"].startswith("Mock answer to: What is it? (")
+    assert (output.changes["look_meta"]["image_count"], output.changes["look_meta"]["video_count"]) == (3, 1)
+    assert provider.paths == []
 
 
 def test_name_that_is_no_field_is_an_error() -> None:
@@ -327,11 +344,12 @@ def test_mock_answers_honour_the_schema_and_mock_response() -> None:
         ({"image_inputs": 5}, [("image_inputs", "FIELD_TYPE")]),
         ({"image_inputs": [WEB, None, " "]}, [("image_inputs[1]", "FIELD_TYPE"), ("image_inputs[2]", "FIELD_TYPE")]),
         ({"image_inputs": "{{ x"}, [("image_inputs", "TEMPLATE_SYNTAX")]),
-        ({"image_inputs": ["s3://a/b.png"]}, [("image_inputs[0]", "FIELD_VALUE")]),
-        ({"image_inputs": "ftp://a/b.png"}, [("image_inputs", "FIELD_VALUE")]),
+        ({"image_inputs": ["s3://a/b.png", "gs://a/b.png", "ftp://a/b.png"], "video_inputs": MP4}, []),
         ({"image_inputs": "a[b"}, [("image_inputs", "FIELD_VALUE")]),
         ({"image_inputs": "$"}, [("image_inputs", "FIELD_VALUE")]),
-        ({"video_inputs": MP4}, [("video_inputs", "FIELD_VALUE")]),
+        ({"image_inputs": WEB, "vision_enabled": True}, []),
+        ({"image_inputs": WEB, "vision_enabled": False}, [("vision_enabled", "FIELD_UNKNOWN")]),
+        ({"image_inputs": WEB, "vision_enabled": "yes"}, [("vision_enabled", "FIELD_TYPE")]),
         ({"image_inputs": WEB, "prompt": None}, [("prompt_content", "FIELD_MISSING")]),
         ({"image_inputs": WEB, "temperature": 3}, [("temperature", "FIELD_VALUE")]),
         ({"image_inputs": "s3://a/b.png", "provider": "acme", "model": "acme"}, [("provider", "FIELD_VALUE")]),

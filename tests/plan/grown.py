@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from statebag.config import Document, Edge, Node, PauseSpec
@@ -68,7 +68,7 @@ class Grown:
         for _ in range(self._random.randint(1, 4)):
             kind = self._random.random()
             small = len(self._nodes) >= self._size
-            name = self._add(ends, branch, "choice" if 0.6 <= kind and not small else "operator")
+            name = self._add(ends, branch, "choice" if kind >= 0.6 and not small else "operator")
             if small or kind < 0.3:
                 ends = _Ends(nodes=[name])
             elif kind < 0.6:

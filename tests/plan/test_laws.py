@@ -8,7 +8,6 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,17 +16,10 @@ from statebag.config import Document, Edge, Node, PauseSpec
 from statebag.errors import InputRefused
 from statebag.nodes import NodeRegistry
 from statebag.plan import Plan, Segment, plan_document
-from tests.plan.conftest import FakeType
 from tests.plan.grown import Grown
 
 Pick = Callable[[str, int], int]
 """A number for a node that chooses, or a question, by its name and how often it came up before."""
-
-
-@pytest.fixture(scope="session")
-def registry() -> NodeRegistry:
-    outside = [FakeType("llm_chat", outside=True), FakeType("web", outside=True)]
-    return NodeRegistry([FakeType("operator"), FakeType("choice"), *outside])
 
 
 class Walk:

@@ -67,7 +67,9 @@ def test_counts(registry: NodeRegistry) -> None:
     assert [segment.type for segment in plan.segments] == ["normal", "llm", "normal", "llm", "normal"]
     assert [segment.outside for segment in plan.segments] == [False, True, False, True, False]
     assert plan.node_to_segment == {"a": "0", "L1": "1", "b": "2", "L2": "3", "c": "4"}
-    assert plan.segment("2") is plan.segment_of("b") is plan.segments[2]
+    assert plan.segment("2") is plan.segments[2]
+    with pytest.raises(KeyError):
+        plan.segment("5")
 
 
 def test_document_order_does_not_matter_edges_do(registry: NodeRegistry) -> None:
@@ -168,7 +170,13 @@ def test_a_model_call_may_be_answered_from_elsewhere(flag: str, registry: NodeRe
     [
         (Document(nodes=(), edges=()), "FIELD_VALUE"),
         (Document(nodes=(Node(id="a", type="nothing"),), edges=()), "NODE_TYPE_UNKNOWN"),
-        (Document(nodes=(Node(id="a", type="operator"), Node(id="b", type="operator")), edges=()), "GRAPH_SHAPE"),
+        (
+            Document(
+                nodes=(Node(id="a", type="operator"), Node(id="b", type="operator", targets=("a",))),
+                edges=(Edge(source="b", target="b"),),
+            ),
+            "GRAPH_SHAPE",
+        ),
         (Document(nodes=(Node(id="a", type="operator"),), edges=(Edge(source="a", target="a"),)), "GRAPH_CYCLE"),
     ],
 )

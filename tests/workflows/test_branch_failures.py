@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import threading
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType as HistoryEventType
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import CancelledError
 
@@ -254,6 +257,35 @@ async def test_terminating_the_run_ends_its_branches(rig: Rig) -> None:
         with pytest.raises(WorkflowFailureError):
             await branch.result()
         assert (await branch.describe()).status is WorkflowExecutionStatus.TERMINATED
+
+
+@pytest.mark.parametrize("when", ["before the fork", "in the middle"])
+async def test_a_run_that_is_reset_gets_all_of_its_branches(rig: Rig, when: str) -> None:
+    """Those that it has started already belong to it, and those of the run that it replaces are in nobody's way."""
+    (first, go_on), (second, go_on_too) = rig.gate("reset-1", {"b": 1}), rig.gate("reset-2", {"c": 1})
+    document = forks(sets("a"), [probe("b", "reset-1")], [probe("c", "reset-2")], [sets("d", d=1)], join=sets("z", z=1))
+    handle = await rig.start(document)
+    await asyncio.gather(first.wait(), second.wait())
+    while (await handle.query("progress"))["branches"]["done"] < 1:
+        pass
+    started = (await events_of(handle, "START_CHILD_WORKFLOW_EXECUTION_INITIATED"))[0]
+    task = started.start_child_workflow_execution_initiated_event_attributes.workflow_task_completed_event_id
+    if when == "in the middle":
+        task = (await events_of(handle, "WORKFLOW_TASK_COMPLETED"))[-1].event_id
+    await rig.client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace="default",
+            workflow_execution=WorkflowExecution(workflow_id=handle.id, run_id=handle.first_execution_run_id or ""),
+            workflow_task_finish_event_id=task,
+            request_id=secrets.token_hex(8),
+        )
+    )
+    go_on.set()
+    go_on_too.set()
+    again = rig.client.get_workflow_handle(handle.id)
+    output = await again.result()
+    assert rig.user_state(output) == {"b": 1, "c": 1, "d": 1, "z": 1}
+    assert kernel_of(rig, again, output).failed_segments is None
 
 
 def going_round(**more: Any) -> Document:

@@ -352,6 +352,8 @@ async def test_questions_of_branches_that_are_not_there_are_passed_over(rig: Rig
     entered, go_on = rig.gate("in flight")
     handle = await rig.start(forks(sets("a"), [probe("b", "in flight")], [sets("c")]))
     await entered.wait()
+    while (await handle.query("progress"))["branches"]["done"] < 1:
+        pass
     question = {"pause_id": "1/B0:9-9", "segment": 9, "spec": {}}
     for child in ("nobody", f"{handle.id}/3/1", f"{handle.id}/2/0", f"{handle.id}/3/00"):
         await handle.signal("branch_pause", args=[child, question])

@@ -112,8 +112,8 @@ def _said_by_user(request: LlmRequest, message: Message, model: Model[Any]) -> M
 def _shown(request: LlmRequest, media: Media, model: Model[Any]) -> UserContent:
     from pydantic_ai.messages import BinaryContent, ImageUrl, UploadedFile, VideoUrl  # noqa: PLC0415
 
-    if media.inline:
-        return BinaryContent(data=media.data(), media_type=media.media_type)
+    if media.content is not None:
+        return BinaryContent(data=media.content, media_type=media.media_type)
     by_url = ImageUrl if media.kind == "image" else VideoUrl
     if request.provider != "google" or model.system != "google":
         return by_url(media.url, media_type=media.media_type)

@@ -59,9 +59,13 @@ def test_plain_prompt_is_enough(check: Check) -> None:
         ({"prompt": "x", "llm_config": {"model_id": 5}}, ("llm_config.model_id", "FIELD_TYPE")),
         ({"prompt": "x", "provider": "openai"}, ("model", "FIELD_MISSING")),
         ({"prompt": "x", "provider": "acme", "model": "acme-1"}, ("provider", "FIELD_VALUE")),
-        ({"prompt": "x", "image_inputs": ["a.png"]}, ("image_inputs", "FIELD_VALUE")),
-        ({"prompt": "x", "video_inputs": ["a.mp4"]}, ("video_inputs", "FIELD_VALUE")),
-        ({"prompt": "x", "vision_enabled": True}, ("vision_enabled", "FIELD_VALUE")),
+        ({"prompt": "x", "image_inputs": [None]}, ("image_inputs[0]", "FIELD_TYPE")),
+        ({"prompt": "x", "image_inputs": "{{ a"}, ("image_inputs", "TEMPLATE_SYNTAX")),
+        ({"prompt": "x", "video_inputs": ["$"]}, ("video_inputs[0]", "FIELD_VALUE")),
+        ({"prompt": "x", "vision_enabled": "{{a}}"}, ("vision_enabled", "FIELD_TYPE")),
+        ({"prompt": "x", "vision_enabled": True}, ("vision_enabled", "FIELD_UNKNOWN")),
+        ({"prompt": "x", "vision_enabled": True, "image_inputs": []}, ("vision_enabled", "FIELD_UNKNOWN")),
+        ({"prompt": "x", "vision_enabled": False, "image_inputs": [5]}, ("image_inputs", "FIELD_UNKNOWN")),
     ],
 )
 def test_refuses(check: Check, config: dict[str, Any], problem: tuple[str, str]) -> None:
@@ -77,6 +81,19 @@ def test_all_problems_are_told_at_once(check: Check) -> None:
         "temperature",
         "vision_enabled",
     ]
+
+
+def test_addresses_are_taken_whoever_the_provider_is(check: Check) -> None:
+    addresses = [
+        "s3://a/b.png",
+        "gs://a/b.png",
+        "https://a.example/b.png",
+        "data:image/png;base64,AAAA",
+        "a.png",
+        "{{b}}",
+    ]
+    for model in ("gpt-5", "claude-opus-4", "gemini-3-pro", "amazon.nova-lite-v1:0"):
+        assert check(model=model, prompt="x", vision_enabled=True, image_inputs=addresses, video_inputs="clip") == []
 
 
 @pytest.mark.parametrize(
@@ -120,6 +137,12 @@ def test_null_counts_as_absent_and_zero_does_not() -> None:
         ({}, frozenset({"messages"})),
         ({"prompt": "{{__state_json}}"}, None),
         ({"prompt": "{{a}}", "prompt_template": "{{b}}"}, frozenset("b")),
+        (
+            {"prompt": "{{a}}", "image_inputs": ["{{b.c}}", "d"], "video_inputs": "https://a.example/b"},
+            frozenset("abd"),
+        ),
+        ({"prompt": "{{a}}", "image_inputs": "{{b}}", "vision_enabled": False}, frozenset("a")),
+        ({"prompt": "x", "image_inputs": "{{__state_json}}"}, None),
     ],
 )
 def test_reads(config: dict[str, Any], fields: frozenset[str] | None) -> None:
