@@ -171,4 +171,6 @@ def _normalise_branches(bag: Bag, payload: Mapping[str, Any], blobs: ExecutionBl
         return Delta(aggregation_failed=f"the branches could not be run: {error}")
     results = payload.get("parallel_results", payload.get("branch_pointers"))
     policy = {**bag.kernel.branch_policy, **(payload.get("policy") or {})}
-    return normalise_aggregate(bag, name_results(results, pending_of(bag.kernel.pending_branches, blobs)), policy, blobs)
+    return normalise_aggregate(
+        bag, name_results(results, pending_of(bag.kernel.pending_branches, blobs)), policy, blobs
+    )

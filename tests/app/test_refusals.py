@@ -52,6 +52,13 @@ def edges(*pairs: tuple[str, str], **more: Any) -> dict[str, Any]:
     return {"nodes": [sets(name, x=1) for name in names], "edges": joined}
 
 
+def forking(**first: Any) -> dict[str, Any]:
+    """``a`` forks to ``b`` and ``c``; ``first`` are members of the edge to ``b``."""
+    document = edges(("a", "b"), ("a", "c"), ("b", "d"), ("c", "d"))
+    document["edges"][0] |= first
+    return document
+
+
 DOCUMENTS: dict[str, tuple[Any, str]] = {
     "empty": ("", "DOCUMENT_NOT_JSON"),
     "cut off": ('{"nodes": [', "DOCUMENT_NOT_JSON"),
@@ -67,7 +74,7 @@ DOCUMENTS: dict[str, tuple[Any, str]] = {
     "an unknown edge type": (edges(("a", "b"), type="maybe"), "EDGE_TYPE_UNKNOWN"),
     "an edge twice": (edges(("a", "b"), ("a", "b")), "EDGE_DUPLICATE"),
     "a cycle": (edges(("a", "b"), ("b", "a")), "GRAPH_CYCLE"),
-    "a fork": (edges(("a", "b"), ("a", "c")), "GRAPH_SHAPE"),
+    "a way into a branch": (forking(type="hitp", metadata={"on_reject": "c"}), "GRAPH_SHAPE"),
     "no such start": ({**GOOD, "start_node": "z"}, "START_NODE_UNKNOWN"),
     "an unknown strategy": (chain(node("operator_official", strategy="guess")), "STRATEGY_UNKNOWN"),
     "a wrong condition": (

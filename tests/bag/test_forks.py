@@ -76,6 +76,19 @@ def test_the_smaller_limit_counts(engine: Any, policy: int | None, own: int | No
     assert forked.at.extra["fork"]["max_concurrency"] == limit
 
 
+def test_a_thousand_branches_make_no_bag_too_large(engine: Any) -> None:
+    branches = [[node(f"b{index}", set={"collected_numbers": [index]})] for index in range(1000)]
+    forked = Forked(engine, *branches)
+    (listed,) = forked.bag(forked.at).kernel.pending_branches
+    assert listed["total"] == 1000
+    assert forked.bag(forked.at).control.payload_size_kb < 16
+    ended = {position: forked.begin(position, f"child-{position}") for position in (0, 999)}
+    results = [{"position": at, "status": "COMPLETE", "bag": step.root} for at, step in ended.items()]
+    joined = engine.engine.act("aggregate_branches", forked.place("main"), {"parallel_results": results})
+    assert forked.bag(joined).user["collected_numbers"] == [0, 999]
+    assert forked.bag(joined).kernel.pending_branches == ()
+
+
 def test_batches_are_those_of_the_schedule(engine: Any) -> None:
     policy = {"strategy": "RESOURCE_OPTIMIZED", "max_concurrent_branches": 2}
     forked = Forked(engine, *([node(f"n{index}")] for index in range(5)), resource_policy=policy)

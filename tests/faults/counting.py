@@ -51,7 +51,7 @@ def serve_counting(seconds: float) -> Iterator[CountingServer]:
             except OSError:
                 pass  # who asked has been killed
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -30,7 +30,7 @@ PLANS = {
     "p x;p y": "[p] {B0 [x]|B1 [y]} +",
     "L x m;L y m": "[L] {B0 [x]|B1 [y]} + [m]",
     "p a L b m;p W m": "[p] {B0 [a] [L] [b]|B1 [W]} + [m]",
-    "p q n m;q y n;p r m": "[p] {B0 [q]|B1 [r]} + [m]",
+    "p q n m;q y n;p r m": "[p] {B0 [q,y,n]|B1 [r]} + [m]",
     "p q x n m;q y n;p r m": "[p] {B0 [q] {B0 [x]|B1 [y]} + [n]|B1 [r]} + [m]",
     "p x q m;q m;p y q2 u m;q2 v m;q w m": "[p] {B0 [x,q,w]|B1 [y,q2] {B0 [u]|B1 [v]} +} + [m]",
     "p x m z;p m": "[p,x,m,z]",
