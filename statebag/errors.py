@@ -46,7 +46,7 @@ CODES: Mapping[str, str] = {
     "EDGE_DANGLING": "An edge names a node that does not exist. Correct `source` or `target`.",
     "EDGE_TYPE_UNKNOWN": "The edge type does not exist. Use one of those named.",
     "EDGE_DUPLICATE": "Two edges join the same nodes. Remove one.",
-    "GRAPH_CYCLE": "The edges form a cycle. Use a `loop` node for repetition.",
+    "GRAPH_CYCLE": "The edges form a cycle that nothing leads out of. Use a `loop` node, or a `route_condition` on the way.",
     "GRAPH_SHAPE": "The graph has a shape that can't be run. See the message.",
     "PAUSE_MISPLACED": "A pause is inside of a node that runs in one go. Ask before or behind that node.",
     "ROUTE_UNMATCHED": "No condition of a route holds, and it has no default. Add one.",

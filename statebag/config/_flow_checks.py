@@ -10,7 +10,7 @@ from statebag.config._graph import Graph
 from statebag.config._model import Edge, Node
 from statebag.errors import Problem
 
-__all__ = ["check_flow", "flow_of", "start_of"]
+__all__ = ["check_flow", "flow_of", "read_flow", "start_of"]
 
 
 def start_of(nodes: Sequence[Node], edges: Sequence[Edge], start_node: str | None) -> str | None:
@@ -33,7 +33,21 @@ def check_flow(
     start_node: str | None = None,
     complete: bool = True,
 ) -> list[Problem]:
-    """Everything that keeps a list of nodes from being run.
+    """Everything that keeps a list of nodes from being run; see :func:`read_flow`."""
+    return read_flow(nodes, edges, places, edge_places, planned=planned, start_node=start_node, complete=complete)[1]
+
+
+def read_flow(
+    nodes: Sequence[Node],
+    edges: Sequence[Edge],
+    places: Mapping[str, str],
+    edge_places: Sequence[str],
+    *,
+    planned: bool,
+    start_node: str | None = None,
+    complete: bool = True,
+) -> tuple[Flow | None, list[Problem]]:
+    """The flow of a list of nodes that is planned and can be, and everything that keeps a list from being run.
 
     Args:
         nodes: Each with an id of its own.
@@ -75,7 +89,7 @@ def check_flow(
         if complete and name not in graph.nodes
     ]
     if not planned:
-        return problems + _check_body(graph, edges, places)
+        return None, problems + _check_body(graph, edges, places)
     problems += _check_start(graph, start_node)
     if graph.unclear is not None and complete:
         one, other = graph.unclear
@@ -85,11 +99,10 @@ def check_flow(
         )
         problems.append(Problem(path=places[one], code="GRAPH_SHAPE", message=message))
     if problems or not complete:
-        return problems
-    problems = [
-        Problem(path=places[name], code="GRAPH_SHAPE", message=message) for name, message in build_flow(graph)[1]
-    ]
-    return problems + _report_apart(graph, edges, places)
+        return None, problems
+    flow, faults = build_flow(graph)
+    problems = [Problem(path=places[name], code="GRAPH_SHAPE", message=message) for name, message in faults]
+    return (None if problems else flow), problems + _report_apart(graph, edges, places)
 
 
 def _show(cycle: Sequence[str], graph: Graph) -> str:

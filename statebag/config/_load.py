@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from statebag.canonical import canonical_bytes, parse_json
 from statebag.config._edges import read_edges
-from statebag.config._flow_checks import check_flow
+from statebag.config._flow_checks import read_flow
 from statebag.config._model import Document
 from statebag.config._node_types import NODE_TYPE_ALIASES, NodeTypes, normalise_type
 from statebag.config._nodes import NodeReader
@@ -82,7 +82,7 @@ def load_document(raw: Any, node_types: NodeTypes) -> LoadedDocument:
     places = {node.id: f"$.nodes[{index}]" for node, index in zip(nodes.nodes, nodes.indices, strict=True)}
     edges = read_edges(items.get("edges", [])[:1000], places)
     findings += [*nodes.findings, *edges.findings]
-    findings += check_flow(
+    flow, found = read_flow(
         nodes.nodes,
         edges.edges,
         places,
@@ -91,6 +91,7 @@ def load_document(raw: Any, node_types: NodeTypes) -> LoadedDocument:
         start_node=top.get("start_node"),
         complete=edges.complete and "nodes" in top and "edges" in top and len(places) == len(top["nodes"]),
     )
+    findings += found
     initial_state, reserved = drop_reserved(top.get("initial_state", {}))
     findings += [
         Problem(
@@ -113,7 +114,7 @@ def load_document(raw: Any, node_types: NodeTypes) -> LoadedDocument:
         max_loop_iterations=top.get("max_loop_iterations"),
         max_branch_iterations=top.get("max_branch_iterations"),
         execution_mode=top.get("execution_mode", "SEQUENTIAL"),
-        checked=True,
+        flow=flow,
     )
     return LoadedDocument(document=document, warnings=warnings)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from statebag.config._flow import Flow
 
 __all__ = ["Body", "Document", "Edge", "Node", "PauseSpec"]
 
@@ -163,5 +166,5 @@ class Document:
     max_loop_iterations: int | None = None
     max_branch_iterations: int | None = None
     execution_mode: str = "SEQUENTIAL"
-    checked: bool = field(default=False, compare=False)
-    """Whether its graph has been found to be one that can be run."""
+    flow: Flow | None = field(default=None, compare=False, repr=False)
+    """What its nodes and edges make, where it has been found to be something that can be run."""

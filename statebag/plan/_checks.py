@@ -15,7 +15,7 @@ def require_plannable(document: Document, registry: NodeRegistry) -> None:
     Raises:
         InputRefused: with every problem.
     """
-    problems: list[Problem] = [] if document.checked else _graph_problems(document)
+    problems: list[Problem] = [] if document.flow is not None else _graph_problems(document)
     problems += [
         Problem(
             path=f"$.nodes[{index}].type",

@@ -39,7 +39,7 @@ def plan_document(document: Document, registry: NodeRegistry) -> Plan:
         InputRefused: its graph can't be run, or a node type is not in ``registry``.
     """
     require_plannable(document, registry)
-    flow = flow_of(document.nodes, document.edges, document.start_node)
+    flow = document.flow or flow_of(document.nodes, document.edges, document.start_node)
     segments = _Cutter(document.nodes, registry).cut(flow, "", first_may_pause=False)
     limits = limits_of(document, len(segments))
     return Plan(

@@ -112,8 +112,8 @@ async def test_planning_needs_no_server() -> None:
     assert "server" not in report.environment
     figures = {figure.name: figure for figure in report.figures}
     each = [f"plan.{name}.time" for name in GRAPHS]
-    assert list(figures) == ["plan.time", "plan.cut.time", *each]
-    assert figures["plan.time"].value == max(figures[name].value for name in each)
+    assert list(figures) == ["plan.time", "plan.checked.time", *each]
+    assert figures["plan.checked.time"].value == max(figures[name].value for name in each)
     for figure in figures.values():
         assert figure.compared_with is not None
         assert figure.ratio == pytest.approx(figure.value / figure.compared_with, rel=0.01)
