@@ -42,7 +42,7 @@ bench: install ## Measure the cost of a segment.
 	@$(BIN)/statebag bench segment
 
 lock: install ## Lock the newest versions that pyproject.toml allows.
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-strip-extras \
 		--extra llm --extra db --group dev pyproject.toml -o requirements.lock --upgrade
 
 clean: ## Remove .venv and caches.
