@@ -66,6 +66,7 @@ async def status_of(client: Client, execution_id: str) -> dict[str, Any]:
     if progress is not None:
         known = asdict(progress)
         body |= {name: known[name] for name in _OF_PROGRESS} | {"pending": list(progress.pending)}
+        body |= {"branches": progress.branches} if progress.branches else {}
     elif output:
         body |= {name: output[name] for name in ("total_segments", "loop_counter", "pauses")}
     return body

@@ -25,6 +25,10 @@ def show_status(body: Mapping[str, Any]) -> None:
         console.print(f"  ended    {_moment(body['closed_at'])}", markup=False)
     if body.get("current_state"):
         console.print(f"  at       {_where(body)}  {body['current_state']}", markup=False)
+    if body.get("branches"):
+        branches = body["branches"]
+        text = f"{branches['done']} of {branches['total']} done, {branches['failed']} failed"
+        console.print(f"  branches {text}", markup=False)
     for pause in body.get("pending", ()):
         console.print(f"  waits    {describe_pause(pause)}, until {_moment(pause['expires_at'])}", markup=False)
     if "error" in body:
