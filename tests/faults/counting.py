@@ -21,6 +21,9 @@ class CountingServer:
         self.asked: Counter[str] = Counter()
         self.due = 0
         self.url = ""
+        self.open = threading.Event()
+        """While it is not set, answers stay due."""
+        self.open.set()
         self._lock = threading.Lock()
 
     def answer(self, path: str) -> bytes:
@@ -29,6 +32,7 @@ class CountingServer:
             self.due += 1
         # Calls begun together end one after another.
         time.sleep(self.seconds * (1 + len(path) % 3 + sum(path.encode()) % 7 / 7))
+        self.open.wait()
         with self._lock:
             self.due -= 1
         return json.dumps({"path": path}).encode()
@@ -62,6 +66,7 @@ def serve_counting(seconds: float) -> Iterator[CountingServer]:
     try:
         yield counting
     finally:
+        counting.open.set()
         server.shutdown()
         server.server_close()
         thread.join()

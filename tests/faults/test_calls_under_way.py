@@ -63,17 +63,19 @@ async def finish(folder: Path, document: Document, server: CountingServer, *, ki
     async with open_site(folder) as site:
         handle = await site.start(document, "under-way", mock=False)
         if kill:
+            server.open.clear()
             async with site.worker(**allowing(server)) as worker:
                 while server.due < BRANCHES:
                     await asyncio.sleep(0.01)
                 worker.kill()
+            server.open.set()
         async with site.worker(**allowing(server)):
             return site.outcome(await handle.result())
 
 
 @pytest.mark.timeout(120)
 async def test_a_worker_killed_with_twenty_branches_in_flight_changes_nothing(tmp_path: Path) -> None:
-    with serve_counting(0.5) as server:
+    with serve_counting(0.05) as server:
         document = forking(server.url)
         calm = await finish(tmp_path / "calm", document, server, kill=False)
         assert set(server.asked.values()) == {1}
