@@ -18,11 +18,11 @@ from statebag.bag._groups import bear_branch, fork
 from statebag.bag._hydrate import hydrate_branch, hydrate_segment
 from statebag.bag._init import bear
 from statebag.bag._kept import Kept
-from statebag.bag._next_action import TERMINAL_FAILURES, NextAction
+from statebag.bag._next_action import TERMINAL_FAILURES
 from statebag.bag._offload import TEMPORAL, OffloadPolicy
 from statebag.bag._pipe import Outcome, Surroundings, apply, finish
+from statebag.bag._plans import Plans
 from statebag.bag._result import Delta, Status, parse_status
-from statebag.bag._segments import load_plan, pick_segment
 from statebag.bag._step import Place, Step
 from statebag.bag._steps import RecordedSteps
 from statebag.blobs import BlobStore, ExecutionBlobs, Pointer
@@ -73,6 +73,7 @@ class BagEngine:
         self._policy = policy
         self._now = now
         self._kept = Kept(KEPT_BAGS)
+        self._plans = Plans(self._kept, registry)
 
     def init(self, raw: Any, execution_id: str, *, lineage: str = "main") -> Step:
         """Make the first bag of an execution input.
@@ -119,7 +120,7 @@ class BagEngine:
         """
         blobs, bag = self._open(place)
         making = _attempt(place, action, f"segment:{segment}:{bag.control.loop_counter}")
-        planned = self._segment(bag, segment, blobs)
+        planned = self._plans.segment(bag, segment, blobs)
         if attempt > 1 and planned.body.get("outside") and (known := find_commit(blobs, making)) is not None:
             return Step.from_json(known)
         outcome = self._execute(bag, planned, blobs, making, attempt=attempt, heartbeat=heartbeat)
@@ -146,7 +147,7 @@ class BagEngine:
         blobs, parent = self._open(place)
         born = bear_branch(parent, position, blobs)
         making = Attempt(lineage=place.lineage, version=1, action="sync_branch", result_id=f"branch:{position}")
-        planned = self._segment(born.bag, 0, blobs)
+        planned = self._plans.segment(born.bag, 0, blobs)
         asks, how = "pause" in planned.body, planned.how_to_run()
         # What has a time or retries of its own needs a call of its own.
         executed = not asks and how["mode"] == "local" and how.keys() == {"mode", "label"}
@@ -171,9 +172,9 @@ class BagEngine:
     ) -> dict[str, Any]:
         """Run the segment that the bag waits for, and return its result unmerged: ``merge_async`` takes it."""
         blobs, bag = self._open(place)
-        planned = self._segment(bag, bag.control.segment_to_run, blobs)
+        planned = self._plans.segment(bag, bag.control.segment_to_run, blobs)
         ran = self._run(bag, planned, attempt=attempt, heartbeat=heartbeat)
-        return {**ran.result, **self._follow(bag, planned, ran, blobs)}
+        return {**ran.result, **self._plans.follow(bag, planned, ran, blobs)}
 
     def act(self, action: str, place: Place, payload: Mapping[str, Any], *, result_id: str | None = None) -> Step:
         """Apply any other action that changes the bag.
@@ -198,7 +199,7 @@ class BagEngine:
     def describe_call(self, place: Place) -> tuple[Mapping[str, Any], dict[str, Any]]:
         """The segment that the bag waits for, and the user fields that its nodes read."""
         blobs, bag = self._open(place)
-        planned, user = self._segment(bag, bag.control.segment_to_run, blobs), bag.user.forget()
+        planned, user = self._plans.segment(bag, bag.control.segment_to_run, blobs), bag.user.forget()
         if planned.reads is None:
             return planned.body, user.whole()
         return planned.body, {name: user[name] for name in sorted(planned.reads) if name in user}
@@ -232,7 +233,7 @@ class BagEngine:
         folder = f"{making.lineage}/{making.version}"
         steps = RecordedSteps(blobs, folder, attempt=attempt) if planned.body.get("outside") else None
         ran = self._run(bag, planned, attempt=attempt, heartbeat=heartbeat, steps=steps)
-        result = {**ran.result, **self._follow(bag, planned, ran, blobs)}
+        result = {**ran.result, **self._plans.follow(bag, planned, ran, blobs)}
         outcome = self._apply(making.action, bag, {"execution_result": result}, blobs)
         return replace(outcome, warnings=(*ran.warnings, *outcome.warnings)) if ran.warnings else outcome
 
@@ -255,40 +256,21 @@ class BagEngine:
     def _around(self, blobs: ExecutionBlobs) -> Surroundings:
         return Surroundings(blobs=blobs, policy=self._policy, now=self._now())
 
-    def _follow(self, bag: Bag, planned: PlannedSegment, ran: Ran | None, blobs: ExecutionBlobs) -> dict[str, Any]:
-        """Status and next segment by the segment's own link, or by what its last node chose."""
-        if ran is not None and ran.error is not None:
-            return {"status": "FAILED", "error_info": ran.error}
-        following = planned.body.get("next_segment")
-        if ran is not None and ran.next_node is not None:
-            following = planned.body["route_segments"][ran.next_node]
-        if following is None or following >= bag.control.total_segments:
-            return {"status": "COMPLETE"}
-        asks = "pause" in self._segment(bag, following, blobs).body
-        return {"status": "PAUSED_FOR_HITP" if asks else "CONTINUE", "next_segment_to_run": following}
-
     def _complete_async(self, bag: Bag, result: Any, blobs: ExecutionBlobs) -> Any:
         """A result from outside may leave the link to us."""
         if not isinstance(result, Mapping) or result.get("next_segment_to_run") is not None:
             return result
         if parse_status(result.get("status")) not in (Status.COMPLETE, Status.CONTINUE):
             return result
-        return {**result, **self._follow(bag, self._segment(bag, bag.control.segment_to_run, blobs), None, blobs)}
+        return {
+            **result,
+            **self._plans.follow(bag, self._plans.segment(bag, bag.control.segment_to_run, blobs), None, blobs),
+        }
 
     def _open(self, place: Place) -> tuple[ExecutionBlobs, Bag]:
         blobs = self.store.execution(place.owner_id, place.workflow_id, place.execution_id)
         pointer = Pointer.from_json(place.root)
         return blobs, self._kept.get((blobs.prefix, pointer.key), lambda: Bag.from_json(blobs.get(pointer), blobs))
-
-    def _segment(self, bag: Bag, index: int, blobs: ExecutionBlobs) -> PlannedSegment:
-        plan = bag.kernel.plan
-        key = (blobs.prefix, f"{plan.key if plan else ''}:{index}")
-        return self._kept.get(key, lambda: PlannedSegment.of(self._load(plan, index, blobs), self.registry))
-
-    def _load(self, plan: Pointer | None, index: int, blobs: ExecutionBlobs) -> Mapping[str, Any]:
-        # A long plan is parsed once, not once a segment.
-        listed = self._kept.get((blobs.prefix, plan.key if plan else ""), lambda: load_plan(plan, blobs))
-        return pick_segment(listed, index, blobs)
 
     def _seal(
         self, outcome: Outcome, blobs: ExecutionBlobs, attempt: Attempt, parent: Mapping[str, Any] | None
@@ -305,23 +287,11 @@ class BagEngine:
             error=bag.kernel.error if action in TERMINAL_FAILURES else None,
             warnings=tuple(warning.to_json() for warning in outcome.warnings),
             extra=outcome.extra,
-            **self._ahead(bag, action, blobs),
+            **self._plans.ahead(bag, action, blobs),
         )
         parent_hash = parent["sha256"] if parent else None
         answer = commit(blobs, attempt, answer=step.to_json(), root=root.sha256, parent=parent_hash, now=self._now())
         return Step.from_json(answer)
-
-    def _ahead(self, bag: Bag, next_action: NextAction, blobs: ExecutionBlobs) -> dict[str, Any]:
-        """What the engine must know of the segment that is next."""
-        control = bag.control
-        over = next_action in TERMINAL_FAILURES or next_action is NextAction.COMPLETE
-        if over or control.segment_to_run >= control.total_segments:
-            return {}
-        planned = self._segment(bag, control.segment_to_run, blobs)
-        ahead: dict[str, Any] = {"next": planned.how_to_run()}
-        if next_action is NextAction.PAUSED_FOR_HITP:
-            ahead["pause"] = planned.body.get("pause") or {}
-        return ahead
 
 
 def _attempt(place: Place, action: str, result_id: str) -> Attempt:
