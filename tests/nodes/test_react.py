@@ -517,7 +517,7 @@ def test_wall_clock_ends_the_loop_before_the_next_call(provider: Provider) -> No
 
 def test_call_that_outlasts_the_wall_clock_ends_the_loop(provider: Provider) -> None:
     provider.silent = True
-    output = run(wall_clock_timeout=0.3, now=lambda: datetime.now(UTC))
+    output = run(wall_clock_timeout=3, now=lambda: datetime.now(UTC))
     assert result_of(output)["stop_reason"] == "wall_clock_timeout"
     assert (result_of(output)["final_answer"], result_of(output)["iterations"]) == ("", 0)
     [step] = result_of(output)["steps"]

@@ -355,7 +355,7 @@ def test_a_slow_drip_ends_when_time_is_up(part: str, service: Any, call: Callabl
     with pytest.raises(ProviderUnavailable) as failed:
         call(service.does("/a", drip), timeout=0.3)
     assert (failed.value.code, failed.value.details) == ("API_TIMEOUT", {"timeout_seconds": 0.3})
-    assert 0.25 < time.monotonic() - started < 5
+    assert 0.25 < time.monotonic() - started < 30
 
 
 def test_a_name_server_that_is_silent_ends_when_time_is_up(
@@ -438,8 +438,8 @@ def test_a_cancellation_arrives_with_the_heartbeat(service: Any, call: Callable[
 
     started = time.monotonic()
     with pytest.raises(Canceled):
-        call(service.does("/a", lambda _: service.closing.wait()), timeout=1, heartbeat=beat)
-    assert time.monotonic() - started < 0.9
+        call(service.does("/a", lambda _: service.closing.wait()), timeout=4, heartbeat=beat)
+    assert time.monotonic() - started < 3.9
     assert len(beats) == 3
 
 
