@@ -4,7 +4,7 @@ from statebag.config._answer import DECISIONS, check_answer
 from statebag.config._appending import is_appended, join_added
 from statebag.config._execution_input import ExecutionInput, MergedState, merge_initial_state, parse_execution_input
 from statebag.config._flow import Flow, Fork, Gate, Item
-from statebag.config._flow_checks import check_flow, flow_of, start_of
+from statebag.config._flow_checks import check_flow, flow_of
 from statebag.config._load import LoadedDocument, load_document
 from statebag.config._model import Body, Document, Edge, Node, PauseSpec
 from statebag.config._node_types import (
@@ -58,5 +58,4 @@ __all__ = [
     "merge_initial_state",
     "normalise_type",
     "parse_execution_input",
-    "start_of",
 ]

@@ -10,12 +10,7 @@ from statebag.config._graph import Graph
 from statebag.config._model import Edge, Node
 from statebag.errors import Problem
 
-__all__ = ["check_flow", "flow_of", "read_flow", "start_of"]
-
-
-def start_of(nodes: Sequence[Node], edges: Sequence[Edge], start_node: str | None) -> str | None:
-    """Id of the node that runs first; None where there is no node."""
-    return next(iter(Graph(nodes, edges, start_node).entries), None)
+__all__ = ["check_flow", "flow_of", "read_flow"]
 
 
 def flow_of(nodes: Sequence[Node], edges: Sequence[Edge], start_node: str | None = None) -> Flow:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from statebag.config import Flow, LoadedDocument, flow_of, load_document, start_of
+from statebag.config import Flow, LoadedDocument, flow_of, load_document
 from statebag.nodes import NodeRegistry
 from tests.drawn import document, show_flow
 
@@ -190,8 +190,8 @@ def test_the_start_node_is_the_first(registry: NodeRegistry) -> None:
     loaded = load_document(document("a b;c d", start_node="c"), registry)
     assert flow(loaded) == "c d a b"
     assert [warning.path for warning in loaded.warnings] == ["$.nodes[0]"]
-    assert start_of(loaded.document.nodes, loaded.document.edges, "c") == "c"
-    assert start_of(loaded.document.nodes, loaded.document.edges, None) == "a"
+    assert flow_of(loaded.document.nodes, loaded.document.edges, "c").items[0] == "c"
+    assert flow_of(loaded.document.nodes, loaded.document.edges).items[0] == "a"
 
 
 @pytest.mark.parametrize(

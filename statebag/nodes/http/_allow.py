@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final
 
-from statebag.errors import InputRefused, Problem
+from statebag.nodes._environment import read_variable
 from statebag.nodes.http._addresses import Address
 from statebag.nodes.http._hosts import address_of, read_host
 
@@ -96,13 +96,7 @@ def read_allow_list(environment: Mapping[str, str] = os.environ) -> AllowList:
     Raises:
         InputRefused: ``SETTING_INVALID``.
     """
-    text = environment.get(ALLOW_VARIABLE, "")
-    try:
-        return parse_allow_list(text)
-    except ValueError as wrong:
-        message = f"{ALLOW_VARIABLE} is {text!r}, which is not {wrong}."
-        problem = Problem(path=f"${ALLOW_VARIABLE}", code="SETTING_INVALID", message=message)
-        raise InputRefused([problem], what="environment") from None
+    return read_variable(ALLOW_VARIABLE, parse_allow_list, environment)
 
 
 def _read_network(entry: str) -> IPv4Network | IPv6Network | None:

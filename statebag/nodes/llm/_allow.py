@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from statebag.errors import InputRefused, Problem
+from statebag.nodes._environment import read_variable
 
 __all__ = ["MEDIA_ALLOW_VARIABLE", "MediaAllow", "has_dots", "parse_media_allow", "read_media_allow"]
 
@@ -63,10 +63,4 @@ def read_media_allow(environment: Mapping[str, str] = os.environ) -> MediaAllow:
     Raises:
         InputRefused: ``SETTING_INVALID``.
     """
-    text = environment.get(MEDIA_ALLOW_VARIABLE, "")
-    try:
-        return parse_media_allow(text)
-    except ValueError as wrong:
-        message = f"{MEDIA_ALLOW_VARIABLE} is {text!r}, which is not {wrong}."
-        problem = Problem(path=f"${MEDIA_ALLOW_VARIABLE}", code="SETTING_INVALID", message=message)
-        raise InputRefused([problem], what="environment") from None
+    return read_variable(MEDIA_ALLOW_VARIABLE, parse_media_allow, environment)

@@ -325,7 +325,13 @@ def test_a_bomb_is_refused_without_being_unpacked(service: Any, call: Callable[.
 
 @pytest.mark.parametrize(
     ("encoding", "body"),
-    [("br", b"x"), ("zstd", b"x"), ("gzip, gzip", b"x"), ("gzip", b"no gzip"), ("gzip", gzip.compress(b"x" * 99)[:-9])],
+    [
+        ("br", b"x"),
+        ("zstd", b"x"),
+        ("gzip, gzip", b"x"),
+        ("gzip", b"no gzip"),
+        ("gzip", gzip.compress(b"x" * 99, mtime=0)[:-9]),
+    ],
 )
 def test_a_response_that_can_not_be_unpacked_is_refused(
     encoding: str, body: bytes, service: Any, call: Callable[..., Any]
