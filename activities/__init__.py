@@ -3,6 +3,7 @@
 from activities._async_llm import AsyncDispatcher, AsyncLLMActivities, AsyncRequest
 from activities._claims import ClaimActivities
 from activities._events import EventActivities
+from activities._maps import MapActivities
 from activities._state import StateActivities
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "AsyncRequest",
     "ClaimActivities",
     "EventActivities",
+    "MapActivities",
     "StateActivities",
 ]

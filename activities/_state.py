@@ -10,7 +10,7 @@ from temporalio import activity
 
 from activities._errors import MAX_RETRIES, as_failures
 from activities._threads import in_thread, sign_of_life, time_limit
-from statebag.bag import ACTIONS, BagEngine, Place, Step, decompress
+from statebag.bag import ACTIONS, Place, RunEngine, Step, decompress
 
 __all__ = ["StateActivities", "place_of"]
 
@@ -30,7 +30,7 @@ class StateActivities:
         threads: where they run: node code and store clients block.
     """
 
-    def __init__(self, engine: BagEngine, threads: Executor) -> None:
+    def __init__(self, engine: RunEngine, threads: Executor) -> None:
         self._engine = engine
         self._threads = threads
 
@@ -69,11 +69,20 @@ class StateActivities:
 
     @activity.defn(name="begin_branch")
     async def begin_branch(self, task: Task) -> dict[str, Any]:
-        """Make the bag of the pending branch ``task["branch"]``, and run its first segment where that is quick."""
-        place, attempt = place_of(task), activity.info().attempt
+        """Make the bag of the pending branch ``task["branch"]``, and run its first segment where that is quick.
+
+        Or that of ``task["item"]``, ``{"chunk", "position"}``, of the pending map.
+        """
+        place, attempt, item = place_of(task), activity.info().attempt, task.get("item")
+
+        def begin() -> Step:
+            if item is not None:
+                return self._engine.begin_item(place, item["chunk"], item["position"], attempt=attempt, heartbeat=beat)
+            return self._engine.begin_branch(place, task["branch"], attempt=attempt, heartbeat=beat)
+
         async with sign_of_life() as beat:
             step = await self._call(
-                lambda: self._engine.begin_branch(place, task["branch"], attempt=attempt, heartbeat=beat),
+                begin,
                 max_retries=task.get("max_retries", MAX_RETRIES),
                 limit_seconds=time_limit(),
             )

@@ -87,6 +87,14 @@ CODES: Mapping[str, str] = {
     # Running.
     "NODE_FAILED": "A node raised an error. The message names the node and its cause.",
     "NODE_TIMEOUT": "A segment took longer than its nodes' `timeout_seconds`. It is tried again; raise the limit.",
+    "ITEMS_DEPENDENCY": "Items of a map depend on what is not there, or on each other. See the message.",
+    "ITEMS_FAILED": "Items of a map failed, as many as it tolerates; with this warning.",
+    "CHUNK_LOST": "A chunk of a map was terminated, deleted or ran out of time. Its items count as failed; redrive them.",
+    "DEPENDENCY_FAILED": "An item of a map was not run, since one that it depends on failed.",
+    "TOLERANCE_EXCEEDED": "More items of a map failed than it tolerates. Mend the cause, and redrive the run.",
+    "ITEMS_CHANGED": "A file of items was changed while it was read. Run again, and give a new version a new name.",
+    "ITEMS_MALFORMED": "A file of items breaks its format. The message has the line or the item; correct it.",
+    "ITEMS_UNREADABLE": "A file of items can't be read: there is none, access is refused, or it is of another format.",
     "ITEMS_LIMIT": "A list has more items than its node allows. Raise the node's limit, or shorten the list.",
     "EVALUATION_LIMIT": "An expression or template takes too many steps. Simplify it.",
     "CODE_SYNTAX": "The `code` of a node is not Python, or uses Python that the sandbox does not have. Rewrite it.",
@@ -127,6 +135,7 @@ CODES: Mapping[str, str] = {
     "HITP_TIMEOUT": "Nobody answered a pause in time.",
     "HITP_REJECTED": "A person rejected at a pause that names no node for it.",
     "RUN_FAILED": "The run failed; the cause is named.",
+    "REDRIVE_REFUSED": "The run can't be taken up: it has succeeded, or ended before it had a bag.",
     "RUN_CANCELED": "The run was canceled.",
     "RUN_NOT_FOUND": "There is no such run in this namespace.",
     # Answers to pauses.

@@ -33,6 +33,9 @@ from statebag.nodes import Scope as NodeScope
 EVENTS_A_RUN = 40
 """Where a server wants a new history soon, it wants one after so many events."""
 
+MACHINE = "WorkflowOrchestrator"
+DISTRIBUTED = "WorkflowDistributedOrchestrator"
+
 Document = dict[str, Any]
 Behaviour = Callable[[Node, NodeScope, NodeContext], Mapping[str, Any] | NodeOutput]
 """Gives the fields to set, or the whole output."""
@@ -140,14 +143,17 @@ class Rig:
         self.behaviours[name] = wait
         return entered, go_on
 
-    async def start(self, document: Document, *, id: str | None = None, **given: Any) -> WorkflowHandle[Any, Any]:
+    async def start(
+        self, document: Document, *, id: str | None = None, machine: str = MACHINE, **given: Any
+    ) -> WorkflowHandle[Any, Any]:
         """Start a run; ``given`` are members of the execution input."""
         body = {"workflow_config": document, "ownerId": "acme", "workflowId": "review", "MOCK_MODE": "true", **given}
-        return await self.start_raw({name: value for name, value in body.items() if value is not ...}, id=id)
+        given_body = {name: value for name, value in body.items() if value is not ...}
+        return await self.start_raw(given_body, id=id, machine=machine)
 
-    async def start_raw(self, body: Any, *, id: str | None = None) -> WorkflowHandle[Any, Any]:
+    async def start_raw(self, body: Any, *, id: str | None = None, machine: str = MACHINE) -> WorkflowHandle[Any, Any]:
         return await self.client.start_workflow(
-            "WorkflowOrchestrator",
+            machine,
             body,
             id=id or f"run-{secrets.token_hex(8)}",
             task_queue=self.task_queue,

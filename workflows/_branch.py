@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
-from workflows._forks import Forks
 from workflows._machine import failure_of
+from workflows._maps import Maps
 
 with workflow.unsafe.imports_passed_through():
     from statebag.events import EventType
@@ -21,7 +21,7 @@ _CONTINUED = "$continued"
 
 
 @workflow.defn(name="BranchWorkflow", sandboxed=False)
-class BranchWorkflow(Forks):
+class BranchWorkflow(Maps):
     """Runs a branch to its end, for the run or the branch that forked.
 
     The input is ``{"run", "bag", "branch"}``: whose bag has which branch pending. The result names the branch's own
@@ -65,13 +65,15 @@ class BranchWorkflow(Forks):
     @workflow.query(name="progress")
     def progress(self) -> dict[str, Any]:
         """Counts, the current segment, and where the branch's bag is."""
-        return {**self._progress(), **({"branches": self._branches} if self._branches else {})}
+        more = {"branches": self._branches, "map": self._map_progress()}
+        return {**self._progress(), **{name: value for name, value in more.items() if value}}
 
     async def _begin(self, task: Mapping[str, Any]) -> State:
         run = task["run"]
         self._run_id, self.owner_id, self.workflow_id = run["execution_id"], run["ownerId"], run["workflowId"]
         self.enter(State.INIT_BRANCH_STATE)
-        how = {"timeout_seconds": FUNCTIONS["execute_segment"].timeout_seconds, "label": f"branch {task['branch']}"}
+        label = f"branch {task['branch']}" if "branch" in task else f"item {task['item']['position']}"
+        how = {"timeout_seconds": FUNCTIONS["execute_segment"].timeout_seconds, "label": label}
         try:
             body = await self.call_local("state_data_manager", "begin_branch", task, how=how)
         except FailureError as failure:
@@ -79,7 +81,7 @@ class BranchWorkflow(Forks):
                 raise
             await self._fail(failure_of(failure))
         self._take(body)
-        self._facts = {name: value for name, value in self._now.extra.items() if name != "fork"}
+        self._facts = {name: value for name, value in self._now.extra.items() if name not in ("fork", "map")}
         self._facts["max_loop_iterations"] = self._facts["max_branch_iterations"]
         if self._facts.pop("executed"):
             # A first segment that is quick is run where the bag is made: half the round trips of a short branch.
@@ -137,7 +139,19 @@ class BranchWorkflow(Forks):
         if workflow.info().is_continue_as_new_suggested():
             workflow.continue_as_new({_CONTINUED: {**self._carried(), "run_id": self._run_id}})
 
+    async def _continue_map(self, window: Mapping[str, Any]) -> None:
+        workflow.continue_as_new(
+            {_CONTINUED: {**self._carried(), "run_id": self._run_id, "map": self._map, "window": window}}
+        )
+
     def _resume(self, state: Mapping[str, Any]) -> State:
         self._restore(state)
         self._run_id = state["run_id"]
-        return State.EXECUTE_BRANCH_SEGMENT
+        if "map" not in state:
+            return State.EXECUTE_BRANCH_SEGMENT
+        self._map, self._carried_window = dict(state["map"]), state["window"]
+        return self._map_state
+
+    def _waiting_chunks(self) -> int:
+        # The run has the pauses: as many chunks as may be open do not wait for them.
+        return self._window.counts()["in_flight"] if self._map["kind"] == "lines" and self._window else 0

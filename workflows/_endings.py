@@ -31,6 +31,8 @@ class Endings(Machine):
         self._held = 0
         """Pauses that a person was asked at, those of branches too."""
         self._failed_branches = 0
+        self._failed_items = 0
+        """Of maps that tolerate them."""
 
     @property
     def _now(self) -> Step:
@@ -60,6 +62,7 @@ class Endings(Machine):
             "pauses": self._held,
             **{name: facts[name] for name in ("total_segments", "start_time", "llm_segments", "hitp_segments")},
             **({"failed_branches": self._failed_branches} if self._failed_branches else {}),
+            **({"failed_items": self._failed_items} if self._failed_items else {}),
         }
         self.enter(State.WORKFLOW_SUCCEEDED)
         return output

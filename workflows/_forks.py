@@ -24,7 +24,7 @@ from workflows._segments import Segments
 with workflow.unsafe.imports_passed_through():
     from statebag.machine import State, route
 
-__all__ = ["Forks"]
+__all__ = ["Forks", "all_of", "result_of"]
 
 
 class Forks(Segments):
@@ -74,7 +74,7 @@ class Forks(Segments):
         results: list[dict[str, Any]] = []
         for size in fork["batches"]:
             batch = range(len(results), len(results) + size)
-            results += await _all_of(self._run_branch(position, places) for position in batch)
+            results += await all_of(self._run_branch(position, places) for position in batch)
         self._failed_branches += self._branches["failed"]
         self._branches = {}
         self.enter(State.AGGREGATE_PARALLEL_RESULTS)
@@ -91,7 +91,7 @@ class Forks(Segments):
                 text = f"workflow {child} runs already, and not for this run. Cancel it."
                 result = {"status": "FAILED", "error_info": {"code": "BRANCH_LOST", "message": text}}
             except FailureError as failure:
-                result = _result_of(failure, child)
+                result = result_of(failure, child)
                 if workflow.cancellation_reason() is None:
                     await self._forget_pauses(child)
             finally:
@@ -113,7 +113,7 @@ class Forks(Segments):
         return any(f"{child}/".startswith(f"{branch}/") for branch in self._under_way)
 
 
-async def _all_of(calls: Iterable[Coroutine[Any, Any, dict[str, Any]]]) -> list[dict[str, Any]]:
+async def all_of(calls: Iterable[Coroutine[Any, Any, dict[str, Any]]]) -> list[dict[str, Any]]:
     """The results of all calls.
 
     Where the run, or the branch around, is cancelled, all its children have ended before that is raised.
@@ -126,7 +126,8 @@ async def _all_of(calls: Iterable[Coroutine[Any, Any, dict[str, Any]]]) -> list[
     return results
 
 
-def _result_of(failure: FailureError, child: str) -> dict[str, Any]:
+def result_of(failure: FailureError, child: str) -> dict[str, Any]:
+    """What a branch whose workflow has failed counts as."""
     cause = failure.cause if isinstance(failure, ChildWorkflowError) else failure
     if isinstance(cause, ApplicationError) and cause.details and isinstance(cause.details[0], Mapping):
         return dict(cause.details[0])

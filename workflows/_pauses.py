@@ -24,15 +24,47 @@ class Pauses:
 
     Args:
         closed: Ids of the pauses that are over, to whether they were answered.
+        carried: What :meth:`carry` gave in an earlier history.
     """
 
-    def __init__(self, closed: Mapping[str, bool] | None = None) -> None:
-        self._open: dict[str, dict[str, Any]] = {}
-        self._answers: dict[str, dict[str, Any]] = {}
+    def __init__(self, closed: Mapping[str, bool] | None = None, carried: Mapping[str, Any] | None = None) -> None:
+        carried = carried or {}
+        self._open: dict[str, dict[str, Any]] = dict(carried.get("open", {}))
+        self._answers: dict[str, dict[str, Any]] = dict(carried.get("answers", {}))
         self._closed = dict(closed or {})
-        self._children: dict[str, str] = {}
-        self._dropped: set[str] = set()
-        self._over: set[str] = set()
+        self._children: dict[str, str] = dict(carried.get("children", {}))
+        self._asked_as: dict[str, str] = dict(carried.get("asked_as", {}))
+        self._opened: dict[str, float] = dict(carried.get("opened", {}))
+        self._dropped: set[str] = set(carried.get("dropped", ()))
+        self._over: set[str] = set(carried.get("over", ()))
+
+    def carry(self) -> dict[str, Any]:
+        """The pauses that are open, for the next run of a chain."""
+        return {
+            "open": self._open,
+            "answers": self._answers,
+            "children": self._children,
+            "asked_as": self._asked_as,
+            "opened": self._opened,
+            "dropped": sorted(self._dropped),
+            "over": sorted(self._over),
+        }
+
+    def ask_as(self, pause_id: str, name: str) -> None:
+        """The branch that asks knows the pause ``pause_id`` as ``name``."""
+        self._asked_as[pause_id] = name
+
+    def asked_as(self, pause_id: str) -> str:
+        """The name by which the branch knows the pause."""
+        return self._asked_as.get(pause_id, pause_id)
+
+    def open_for_others(self) -> list[tuple[str, str]]:
+        """The open pauses of branches, each with the workflow that it stops."""
+        return [(pause_id, child) for pause_id, child in self._children.items() if child]
+
+    def time_of(self, pause_id: str) -> tuple[float, float]:
+        """When an open pause was opened, epoch seconds, and how many seconds it has."""
+        return self._opened[pause_id], self._open[pause_id]["timeout_seconds"]
 
     @property
     def closed(self) -> dict[str, bool]:
@@ -66,6 +98,7 @@ class Pauses:
             "timeout_seconds": seconds,
         }
         self._open[pause_id] = pause
+        self._opened[pause_id] = workflow.time()
         self._children[pause_id] = child
         return pause
 
@@ -82,6 +115,8 @@ class Pauses:
         answer = self._answers.pop(pause_id, None)
         self._open.pop(pause_id, None)
         self._children.pop(pause_id, None)
+        self._asked_as.pop(pause_id, None)
+        self._opened.pop(pause_id, None)
         self._closed[pause_id] = answer is not None
         return answer
 

@@ -26,25 +26,34 @@ class Segments(Endings):
     SYNC = State.SYNC_STATE_DATA
     ACTION = "sync"
     """The action that merges what a segment gave."""
+    WAIT = State.WAIT_FOR_HITP_CALLBACK
+    ASYNC: tuple[State | None, State, State] = (
+        State.HANDLE_ASYNC_LLM,
+        State.WAIT_FOR_ASYNC_LLM_CALLBACK,
+        State.MERGE_ASYNC_RESULT,
+    )
+    """The states around a slow model: before, while, and after it is waited for."""
 
     async def _execute_segment(self) -> None:
         self.enter(self.EXECUTE)
+        body = await self._call_segment()
+        self.enter(self.SYNC)
+        self._take(body)
+
+    async def _call_segment(self) -> Mapping[str, Any]:
         step = self._now
         task = self._task(segment=step.segment_to_run, action=self.ACTION)
         try:
             if step.next.get("mode") == "activity":
-                body = await self.call("execute_segment", "execute_segment", task, how=step.next)
-            else:
-                body = await self.call_local("state_data_manager", "execute_segment", task, how=_quick(step.next))
+                return await self.call("execute_segment", "execute_segment", task, how=step.next)
+            return await self.call_local("state_data_manager", "execute_segment", task, how=_quick(step.next))
         except FailureError as failure:
             if is_cancelled_exception(failure):
                 raise
             await self._fail(failure_of(failure))
-        self.enter(self.SYNC)
-        self._take(body)
 
     async def _wait_for_answer(self) -> None:
-        self.enter(State.WAIT_FOR_HITP_CALLBACK)
+        self.enter(self.WAIT)
         step = self._now
         if self._asked >= self._facts["max_loop_iterations"]:
             await self._exceed_loop_limit()
@@ -62,14 +71,16 @@ class Segments(Endings):
         return f"{self._now.segment_to_run}-{self._asked}"
 
     async def _wait_for_llm(self) -> None:
-        self.enter(State.HANDLE_ASYNC_LLM)
+        before, while_it_answers, after = self.ASYNC
+        if before is not None:
+            self.enter(before)
         step = self._now
         self._status = "PAUSED_FOR_ASYNC_LLM"
         await self.publish(EventType.ASYNC_LLM_PROCESSING, self._status, segment_to_run=step.segment_to_run)
-        self.enter(State.WAIT_FOR_ASYNC_LLM_CALLBACK)
+        self.enter(while_it_answers)
         result = await self._ask_llm(step)
         self._status = "RUNNING"
-        self.enter(State.MERGE_ASYNC_RESULT)
+        self.enter(after)
         await self._merge("merge_async", {"async_result": result}, result_id=f"async:{step.version}")
 
     async def _ask_llm(self, step: Step) -> Any:
@@ -121,6 +132,7 @@ class Segments(Endings):
             "asked": self._asked,
             "held": self._held,
             "failed_branches": self._failed_branches,
+            "failed_items": self._failed_items,
         }
 
     def _restore(self, state: Mapping[str, Any]) -> None:
@@ -131,6 +143,7 @@ class Segments(Endings):
         self.trace, self.events, self._asked = list(state["trace"]), state["events"], state["asked"]
         self._held = state.get("held", self._asked)
         self._failed_branches = state.get("failed_branches", 0)
+        self._failed_items = state.get("failed_items", 0)
 
     def _take(self, body: Mapping[str, Any]) -> None:
         self._step = Step.from_json(body)

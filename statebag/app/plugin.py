@@ -14,11 +14,12 @@ from activities import (
     AsyncLLMActivities,
     ClaimActivities,
     EventActivities,
+    MapActivities,
     StateActivities,
 )
 from statebag.app.settings import Settings
 from statebag.app.temporal import make_converter
-from statebag.bag import BagEngine
+from statebag.bag import RunEngine
 from statebag.blobs import BlobStore, open_store
 from statebag.events import LogSink, Sink
 from statebag.nodes import NodeRegistry, load_registry
@@ -27,7 +28,9 @@ __all__ = ["WORKFLOWS", "StateBagPlugin"]
 
 WORKFLOWS: tuple[type, ...] = (
     workflows.WorkflowOrchestrator,
+    workflows.WorkflowDistributedOrchestrator,
     workflows.BranchWorkflow,
+    workflows.ChunkWorkflow,
     workflows.IdempotencyClaim,
 )
 """The workflow types that a worker serves."""
@@ -62,11 +65,12 @@ class StateBagPlugin(SimplePlugin):
         self.store = store or open_store(
             settings.store, cache_bytes=settings.cache_mb * 1024 * 1024, fsync=settings.store_fsync
         )
-        self.engine = BagEngine(self.store, registry or load_registry())
+        self.engine = RunEngine(self.store, registry or load_registry())
         slots = settings.max_concurrent_activities + settings.max_concurrent_local_activities
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="statebag")
         activities = [
             *StateActivities(self.engine, self._threads).all(),
+            *MapActivities(self.engine, self._threads).all(),
             *AsyncLLMActivities(self.engine, self._threads, dispatcher).all(),
             *EventActivities(sinks, self._threads).all(),
             *ClaimActivities().all(),

@@ -16,6 +16,7 @@ from statebag.bag._next_action import NextAction, decide
 from statebag.bag._offload import STEP_FUNCTIONS, TEMPORAL, OffloadPolicy, offload
 from statebag.bag._pipe import ACTIONS, Outcome, Surroundings, apply
 from statebag.bag._result import Delta, Status, check_execution_result, parse_status
+from statebag.bag._run_engine import RunEngine
 from statebag.bag._step import Place, Step
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "OffloadPolicy",
     "Outcome",
     "Place",
+    "RunEngine",
     "StateDataManager",
     "Status",
     "Step",

@@ -17,7 +17,7 @@ from statebag.blobs import ExecutionBlobs
 from statebag.canonical import canonical_bytes, sha256_hex
 from statebag.errors import BagConflict
 
-__all__ = ["Attempt", "commit", "digest_of", "find_commit", "list_commits"]
+__all__ = ["Attempt", "commit", "digest_of", "find_commit", "list_commits", "newest_commits"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +96,15 @@ def list_commits(blobs: ExecutionBlobs, *, lineage: str = "main") -> Iterator[Ma
     """
     folder = _folder(lineage)
     for name in blobs.list_records(folder):
+        record = None if "/" in name.removeprefix(folder) else blobs.read_record(name)
+        if record is not None:
+            yield record
+
+
+def newest_commits(blobs: ExecutionBlobs, *, lineage: str) -> Iterator[Mapping[str, Any]]:
+    """As :func:`list_commits`, newest first; reads no more of them than are asked for."""
+    folder = _folder(lineage)
+    for name in reversed(blobs.list_records(folder)):
         record = None if "/" in name.removeprefix(folder) else blobs.read_record(name)
         if record is not None:
             yield record

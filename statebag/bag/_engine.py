@@ -14,11 +14,12 @@ from typing import Any
 from statebag.bag._bag import Bag
 from statebag.bag._commit import Attempt, commit, digest_of, find_commit
 from statebag.bag._execute import PlannedSegment, Ran, run_segment
-from statebag.bag._groups import bear_branch, fork
+from statebag.bag._groups import BranchBag, bear_branch, fork
 from statebag.bag._hydrate import hydrate_branch, hydrate_segment
 from statebag.bag._init import bear
 from statebag.bag._kept import Kept
-from statebag.bag._next_action import TERMINAL_FAILURES
+from statebag.bag._maps import announce
+from statebag.bag._next_action import TERMINAL_FAILURES, NextAction
 from statebag.bag._offload import TEMPORAL, OffloadPolicy
 from statebag.bag._pipe import Outcome, Surroundings, apply, finish
 from statebag.bag._plans import Plans
@@ -26,24 +27,26 @@ from statebag.bag._result import Delta, Status, parse_status
 from statebag.bag._step import Place, Step
 from statebag.bag._steps import RecordedSteps
 from statebag.blobs import BlobStore, ExecutionBlobs, Pointer
-from statebag.config import parse_execution_input
+from statebag.config import MapSpec, parse_execution_input
 from statebag.nodes import NodeRegistry
 
-__all__ = ["BagEngine"]
+__all__ = ["SAME_ALL_ALONG", "BagEngine", "attempt_of"]
 
 KEPT_BAGS = 256
 """Bags and segments a worker keeps parsed: a warm segment reads and parses nothing."""
 
-_SAME_ALL_ALONG = (
+SAME_ALL_ALONG = (
     "total_segments",
     "llm_segments",
     "hitp_segments",
     "max_loop_iterations",
     "max_branch_iterations",
+    "distributed_mode",
     "distributed_strategy",
     "max_concurrency",
     "start_time",
 )
+"""Control fields that machines are told once."""
 
 
 def _utc_now() -> datetime:
@@ -91,7 +94,7 @@ class BagEngine:
             return Step.from_json(known)
         born = bear(given, execution_id, self.store, self.registry, policy=self._policy, now=self._now())
         control = born.outcome.bag.control
-        extra = {name: getattr(control, name) for name in _SAME_ALL_ALONG} | {"workflow_name": born.workflow_name}
+        extra = {name: getattr(control, name) for name in SAME_ALL_ALONG} | {"workflow_name": born.workflow_name}
         return self._seal(replace(born.outcome, extra=extra), blobs, attempt, parent=None)
 
     def execute_segment(
@@ -119,7 +122,7 @@ class BagEngine:
             StateBagError: a retryable one, where a node or the store fails for now; BagConflict.
         """
         blobs, bag = self._open(place)
-        making = _attempt(place, action, f"segment:{segment}:{bag.control.loop_counter}")
+        making = attempt_of(place, action, f"segment:{segment}:{bag.control.loop_counter}")
         planned = self._plans.segment(bag, segment, blobs)
         if attempt > 1 and planned.body.get("outside") and (known := find_commit(blobs, making)) is not None:
             return Step.from_json(known)
@@ -147,6 +150,17 @@ class BagEngine:
         blobs, parent = self._open(place)
         born = bear_branch(parent, position, blobs)
         making = Attempt(lineage=place.lineage, version=1, action="sync_branch", result_id=f"branch:{position}")
+        return self._begin_line(born, blobs, making, attempt=attempt, heartbeat=heartbeat)
+
+    def _begin_line(
+        self,
+        born: BranchBag,
+        blobs: ExecutionBlobs,
+        making: Attempt,
+        *,
+        attempt: int,
+        heartbeat: Callable[[object], None] | None,
+    ) -> Step:
         planned = self._plans.segment(born.bag, 0, blobs)
         asks, how = "pause" in planned.body, planned.how_to_run()
         # What has a time or retries of its own needs a call of its own.
@@ -183,10 +197,14 @@ class BagEngine:
             StateBagError: as the action says; BagConflict.
         """
         blobs, bag = self._open(place)
-        making = _attempt(place, action, result_id or digest_of(action, payload))
+        making = attempt_of(place, action, result_id or digest_of(action, payload))
         if action == "merge_async":
             payload = {**payload, "async_result": self._complete_async(bag, payload.get("async_result"), blobs)}
         outcome = self._apply(action, bag, payload, blobs)
+        then = payload.get("then") if action == "create_snapshot" else None
+        if then is not None:
+            # The run goes on as if nothing had come between, also where it is taken up here.
+            outcome = replace(outcome, next_action=NextAction(then["next_action"]), extra=then["extra"])
         # The summary is in the bag; a step carries none, so that many branches cost no more history than few.
         extra = {name: value for name, value in outcome.extra.items() if name != "summary"}
         return self._seal(replace(outcome, extra=extra), blobs, making, place.root)
@@ -220,6 +238,9 @@ class BagEngine:
         heartbeat: Callable[[object], None] | None,
     ) -> Outcome:
         """Do what a segment is there for, and put what comes of it into the bag."""
+        if planned.body.get("type") == "map":
+            announced = finish(making.action, bag, announce(bag, planned), self._around(blobs))
+            return replace(announced, extra={"map": {"strategy": MapSpec.from_json(planned.nodes[0].config).strategy}})
         if planned.body.get("async_llm"):
             result: dict[str, Any] = {
                 "status": "PAUSED_FOR_ASYNC_LLM",
@@ -294,5 +315,6 @@ class BagEngine:
         return Step.from_json(answer)
 
 
-def _attempt(place: Place, action: str, result_id: str) -> Attempt:
+def attempt_of(place: Place, action: str, result_id: str) -> Attempt:
+    """An action on its way to the version behind that of ``place``."""
     return Attempt(lineage=place.lineage, version=place.version + 1, action=action, result_id=result_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from statebag.bag._pages import EMPTY, REMOVED, Node, differences, look_up, update, walk
@@ -10,10 +10,29 @@ from statebag.blobs import ExecutionBlobs, Pointer, escape, is_pointer, unescape
 from statebag.canonical import canonical_bytes
 from statebag.errors import InputRefused, Problem
 
-__all__ = ["FIELDS_KIND", "UserFields", "read_state"]
+__all__ = ["FIELDS_KIND", "Listed", "UserFields", "read_state"]
 
 FIELDS_KIND = "fields"
 """Kind of a stored user map, node and all; any other kind of stored state is the plain object."""
+
+
+LIST_KIND = "list"
+"""Kind of a stored list that is in pages: ``{"count", "pages": [pointer to a list, …]}``."""
+
+
+class Listed:
+    """A list that is in the store already, in pages: a value for :meth:`UserFields.change` that nobody has to load."""
+
+    __slots__ = ("pointer",)
+
+    def __init__(self, pointer: Pointer) -> None:
+        self.pointer = pointer
+
+    @staticmethod
+    def of(pages: Sequence[Pointer], count: int, blobs: ExecutionBlobs) -> Listed:
+        """The list whose elements are those of ``pages``, one behind another."""
+        body = {"count": count, "pages": [page.to_json() for page in pages]}
+        return Listed(blobs.put(body, kind=LIST_KIND))
 
 
 class UserFields:
@@ -49,6 +68,7 @@ class UserFields:
     def __getitem__(self, name: str) -> Any:
         if name in self._changes:
             value = self._changes[name]
+            value = _load(value.pointer, self._blobs) if isinstance(value, Listed) else value
         elif name in self._values:
             return self._values[name]
         else:
@@ -79,9 +99,9 @@ class UserFields:
         """All values by sorted name. Fetches each of them, in parallel where the store gains by it."""
         stored = {name: entry for name, entry in walk(self._node, self._blobs) if name not in self._changes}
         pointers = {name: Pointer.from_json(entry) for name, entry in stored.items() if is_pointer(entry)}
-        fetched = dict(zip(pointers, self._blobs.get_many(list(pointers.values())), strict=True))
+        fetched = _load_many(pointers, self._blobs)
         values = {name: fetched[name] if name in fetched else unescape(entry) for name, entry in stored.items()}
-        values |= {name: value for name, value in self._changes.items() if value is not REMOVED}
+        values |= {name: self[name] for name, value in self._changes.items() if value is not REMOVED}
         return dict(sorted(values.items()))
 
     def differences(self, base: UserFields) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -106,7 +126,7 @@ class UserFields:
                 if is_pointer(entry):
                     wanted[name] = Pointer.from_json(entry)
         if len(wanted) > 1:
-            self._values.update(zip(wanted, self._blobs.get_many(list(wanted.values())), strict=True))
+            self._values.update(_load_many(wanted, self._blobs))
 
     def change(self, values: Mapping[str, Any], unset: Iterable[str] = ()) -> UserFields:
         """A view with these fields set and those gone."""
@@ -132,6 +152,9 @@ class UserFields:
         big: dict[str, bytes] = {}
         entries: dict[str, Any] = {}
         for name, value in self._changes.items():
+            if isinstance(value, Listed):
+                entries[name] = value.pointer.to_json()
+                continue
             data = b"" if value is REMOVED else canonical_bytes(value)
             if len(data) > field_limit:
                 big[name] = data
@@ -151,7 +174,22 @@ class UserFields:
         return self._entries[name]
 
     def _resolve(self, entry: Any) -> Any:
-        return self._blobs.get(Pointer.from_json(entry)) if is_pointer(entry) else unescape(entry)
+        return _load(Pointer.from_json(entry), self._blobs) if is_pointer(entry) else unescape(entry)
+
+
+def _load(pointer: Pointer, blobs: ExecutionBlobs) -> Any:
+    """The value of a stored field."""
+    value = blobs.get(pointer)
+    if pointer.kind != LIST_KIND:
+        return value
+    pages = blobs.get_many([Pointer.from_json(page) for page in value["pages"]])
+    return [element for page in pages for element in page]
+
+
+def _load_many(pointers: Mapping[str, Pointer], blobs: ExecutionBlobs) -> dict[str, Any]:
+    whole = {name: pointer for name, pointer in pointers.items() if pointer.kind != LIST_KIND}
+    values = dict(zip(whole, blobs.get_many(list(whole.values())), strict=True))
+    return values | {name: _load(pointer, blobs) for name, pointer in pointers.items() if name not in whole}
 
 
 def read_state(pointer: Any, blobs: ExecutionBlobs, *, path: str, what: str) -> UserFields:

@@ -88,7 +88,7 @@ def bear(
         total_segments=plan.total_segments,
         max_loop_iterations=plan.max_loop_iterations,
         max_branch_iterations=plan.max_branch_iterations,
-        distributed_mode=plan.strategy.name != "SAFE",
+        distributed_mode=plan.is_large or _asks_for_distribution(raw, given),
         distributed_strategy=plan.strategy.name,
         max_concurrency=plan.strategy.max_concurrency,
         batch_size=plan.strategy.batch_size,
@@ -107,6 +107,12 @@ def bear(
     around = Surroundings(blobs=blobs, policy=policy, now=now)
     outcome = finish("init", Bag(control=control, kernel=kernel, user=user), delta, around)
     return Born(outcome=outcome, plan=plan, workflow_name=document.workflow_name)
+
+
+def _asks_for_distribution(document: Any, given: ExecutionInput) -> bool:
+    """Whether the document, or a state that comes with it, has ``distributed_mode`` set."""
+    states = (document.get("initial_state"), given.initial_state)
+    return any(isinstance(one, Mapping) and one.get("distributed_mode") is True for one in (document, *states))
 
 
 def upload_state(state: Mapping[str, Any], blobs: ExecutionBlobs, policy: OffloadPolicy) -> Pointer:

@@ -72,6 +72,9 @@ class Kernel:
     """Where the main loop goes on after the pending branches."""
     branch_policy: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """``{"on_conflict", "failure", "append_keys"}`` of the pending fork."""
+    pending_map: Mapping[str, Any] | None = None
+    """The map that is under way: ``{"id", "plan", "segment", "visit"}``; once its items are in chunks, also ``manifest``
+    (of the first round), ``work`` (of this one), ``round``."""
     distributed_chunk_summary: Mapping[str, Any] | None = None
     failed_segments: Mapping[str, Any] | None = None
     """``{"count", "sample", "all": pointer}``."""
@@ -95,6 +98,7 @@ class Kernel:
             "pending_branches": list(self.pending_branches),
             "execution_batches": list(self.execution_batches),
             "branch_policy": self.branch_policy,
+            "pending_map": self.pending_map,
             "distributed_chunk_summary": self.distributed_chunk_summary,
             "failed_segments": self.failed_segments,
             "snapshots": self.snapshots,
@@ -136,6 +140,7 @@ class Kernel:
             execution_batches=tuple(body.get("execution_batches", ())),
             convergence_segment=body.get("convergence_segment"),
             branch_policy=body.get("branch_policy", {}),
+            pending_map=body.get("pending_map"),
             distributed_chunk_summary=body.get("distributed_chunk_summary"),
             failed_segments=body.get("failed_segments"),
             snapshots=body.get("snapshots", {}),
@@ -157,6 +162,7 @@ _SHAPES: Mapping[str, type] = {
     "execution_batches": list,
     "convergence_segment": int,
     "branch_policy": dict,
+    "pending_map": dict,
     "distributed_chunk_summary": dict,
     "failed_segments": dict,
     "snapshots": dict,

@@ -28,7 +28,7 @@ _SEGMENT_MOVERS = frozenset(
     }
 )
 _LOOP_COUNTERS = frozenset({"sync", "sync_branch", "merge_async"})
-_LEAVES_BEHIND = FORKS | {Status.SEQUENTIAL_BRANCH, Status.PAUSED_FOR_HITP}
+_LEAVES_BEHIND = FORKS | {Status.SEQUENTIAL_BRANCH, Status.PAUSED_FOR_HITP, Status.DISTRIBUTED_MAP}
 """Statuses of a segment that is over, so that the bag must name the one that comes after what they start."""
 
 

@@ -25,6 +25,7 @@ class NextAction(StrEnum):
     PAUSED_FOR_ASYNC_LLM = "PAUSED_FOR_ASYNC_LLM"
     PARALLEL_GROUP = "PARALLEL_GROUP"
     SEQUENTIAL_BRANCH = "SEQUENTIAL_BRANCH"
+    DISTRIBUTED_MAP = "DISTRIBUTED_MAP"
 
 
 TERMINAL_FAILURES = frozenset({NextAction.FAILED, NextAction.HALTED, NextAction.SIGKILL})
@@ -56,6 +57,8 @@ def decide(bag: Bag, delta: Delta) -> tuple[NextAction, Problem | None]:
         return _BY_STATUS[status], None
     if status in FORKS and bag.kernel.pending_branches:
         return NextAction.PARALLEL_GROUP, None
+    if status is Status.DISTRIBUTED_MAP and bag.kernel.pending_map:
+        return NextAction.DISTRIBUTED_MAP, None
     if status is Status.SEQUENTIAL_BRANCH and delta.inner_plan:
         return NextAction.SEQUENTIAL_BRANCH, None
     if delta.aggregation_failed is not None:

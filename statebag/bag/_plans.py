@@ -34,7 +34,10 @@ class Plans:
         Raises:
             StateBagError: ``RESULT_INVALID`` for an index that the plan does not have.
         """
-        plan = bag.kernel.plan
+        return self.segment_of(bag.kernel.plan, index, blobs)
+
+    def segment_of(self, plan: Pointer | None, index: int, blobs: ExecutionBlobs) -> PlannedSegment:
+        """The segment at ``index`` of ``plan``; raises as :meth:`segment`."""
         key = (blobs.prefix, f"{plan.key if plan else ''}:{index}")
         return self._kept.get(key, lambda: PlannedSegment.of(self._load(plan, index, blobs), self._registry))
 

@@ -1,4 +1,4 @@
-"""Content-addressed store of JSON values: on local files, or on S3.
+"""Content-addressed store of JSON values, and of files that owners upload: on local files, or on S3.
 
 A value goes in with :meth:`ExecutionBlobs.put` and leaves a :class:`Pointer`, which
 :meth:`ExecutionBlobs.get` turns back into exactly that value or into a typed error.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from statebag.blobs._backend import Backend, Listed
+from statebag.blobs._backend import Backend, Listed, Version
 from statebag.blobs._execution import ExecutionBlobs
+from statebag.blobs._files import OwnerFile, OwnerFiles, explain_name
 from statebag.blobs._local import LocalBackend
 from statebag.blobs._objects import BlobStats
 from statebag.blobs._pointer import JSON, Pointer, escape, is_pointer, unescape
@@ -27,10 +28,14 @@ __all__ = [
     "ExecutionBlobs",
     "Listed",
     "LocalBackend",
+    "OwnerFile",
+    "OwnerFiles",
     "Pointer",
     "RetryPolicy",
     "S3Backend",
+    "Version",
     "escape",
+    "explain_name",
     "is_pointer",
     "open_store",
     "unescape",

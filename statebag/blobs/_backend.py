@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
-from statebag.errors import PointerNotFound, StateBagError, StoreUnavailable
+from statebag.errors import NodeFailed, PointerNotFound, StateBagError, StoreUnavailable
 
-__all__ = ["Backend", "Listed"]
+__all__ = ["Backend", "Listed", "Version"]
 
 
 class Listed(NamedTuple):
@@ -21,8 +21,16 @@ class Listed(NamedTuple):
     """Time of writing, with its time zone."""
 
 
+class Version(NamedTuple):
+    """An object as it is at a time."""
+
+    size_bytes: int
+    tag: str
+    """Another one after each change; means nothing else."""
+
+
 class Backend(Protocol):
-    """Named immutable objects.
+    """Named objects, which never change; but for files, which their owner may :meth:`replace`.
 
     Each method raises StoreUnavailable where the same call may succeed later, and a
     StateBagError with code ``STORE_DENIED`` where it never will. None of them retries.
@@ -39,6 +47,40 @@ class Backend(Protocol):
         Raises:
             PointerNotFound: there is no such object.
             PointerCorrupt: it has more than ``max_bytes``; nothing of it was fetched.
+        """
+        ...
+
+    def read_range(self, key: str, start: int, length: int, *, version: Version | None = None) -> bytes:
+        """The object's bytes from ``start`` on: ``length`` of them, fewer at its end, none behind it.
+
+        Args:
+            key: The object.
+            start: From 0.
+            length: At least 1.
+            version: What the object has to be still.
+
+        Raises:
+            PointerNotFound: there is no such object.
+            NodeFailed: with code ``ITEMS_CHANGED``: it is not that version any more.
+        """
+        ...
+
+    def version(self, key: str) -> Version:
+        """The object's size and version at present.
+
+        Raises:
+            PointerNotFound: there is no such object.
+        """
+        ...
+
+    def size(self, key: str) -> int:
+        """The object's size in bytes. Raises as :meth:`version`."""
+        ...
+
+    def replace(self, key: str, stream: BinaryIO) -> int:
+        """Write all that ``stream`` gives, in place of the object where there is one; the number of bytes.
+
+        The object is there as a whole or not at all. What reading the stream raises is passed on.
         """
         ...
 
@@ -67,6 +109,16 @@ def not_found(backend: Backend, key: str) -> PointerNotFound:
     """The error for an object that is not there."""
     return PointerNotFound(
         f"There is no object {key} in {backend.location()}. It was deleted, or this is not the store it was written to.",
+        details={"key": key, "store": backend.location()},
+    )
+
+
+def changed(backend: Backend, key: str) -> NodeFailed:
+    """The error for an object that is another one than before."""
+    return NodeFailed(
+        f"The file {key} in {backend.location()} was changed while it was read, so that its parts don't belong together. "
+        "Run again, and leave the file as it is until then; give a new version a new name.",
+        code="ITEMS_CHANGED",
         details={"key": key, "store": backend.location()},
     )
 

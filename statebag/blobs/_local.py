@@ -1,23 +1,25 @@
 """Objects as files below one directory."""
 
 # pathlib costs as much as the system calls of a small write.
-# ruff: noqa: PTH100, PTH103, PTH108, PTH106, PTH116, PTH120, PTH123
+# ruff: noqa: PTH100, PTH103, PTH105, PTH108, PTH106, PTH116, PTH120, PTH123
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import itertools
 import os
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote, unquote
 
-from statebag.blobs._backend import Listed, denied, not_found, unavailable
+from statebag.blobs._backend import Listed, Version, changed, denied, not_found, unavailable
 from statebag.blobs._codec import corrupt
 from statebag.errors import StateBagError
 
@@ -31,6 +33,7 @@ _TRANSIENT = frozenset(
     | {errno.ESTALE, errno.ETIMEDOUT, errno.EINTR}
 )
 _ABSENT = (FileNotFoundError, NotADirectoryError)
+_COPY_BYTES = 1024 * 1024
 
 
 class LocalBackend:
@@ -75,11 +78,70 @@ class LocalBackend:
         except OSError as cause:
             raise self._error(f"reading {key}", cause) from cause
 
+    def read_range(self, key: str, start: int, length: int, *, version: Version | None = None) -> bytes:
+        """Read a part of the file that is open: one that is put in its place meanwhile makes no difference."""
+        try:
+            with open(self._path(key), "rb", buffering=0) as file:
+                if version is not None and _version_of(os.fstat(file.fileno())) != version:
+                    raise changed(self, key)
+                file.seek(start)
+                parts: list[bytes] = []
+                while length and (part := file.read(length)):
+                    parts.append(part)
+                    length -= len(part)
+                if version is not None and _version_of(os.fstat(file.fileno())) != version:
+                    raise changed(self, key)
+                return b"".join(parts)
+        except (*_ABSENT, IsADirectoryError) as cause:
+            raise not_found(self, key) from cause
+        except OSError as cause:
+            raise self._error(f"reading {key}", cause) from cause
+
+    def version(self, key: str) -> Version:
+        """What the file's size, its time of writing and its number on the disk are."""
+        try:
+            status = os.stat(self._path(key))
+        except _ABSENT as cause:
+            raise not_found(self, key) from cause
+        except OSError as cause:
+            raise self._error(f"looking for {key}", cause) from cause
+        if not stat.S_ISREG(status.st_mode):
+            raise not_found(self, key)
+        return _version_of(status)
+
+    def size(self, key: str) -> int:
+        """The file's size."""
+        return self.version(key).size_bytes
+
+    def replace(self, key: str, stream: BinaryIO) -> int:
+        """Write beside the final name, then rename. Readers that have the old file open read it to its end."""
+        path, temporary = self._path(key), self._temporary(key)
+        directory = os.path.dirname(path)
+        size = 0
+        with self._writing(key):
+            file = self._open_new(directory, temporary)
+        try:
+            with file:
+                while part := stream.read(_COPY_BYTES):
+                    size += len(part)
+                    with self._writing(key):
+                        _write_all(file, part)
+                with self._writing(key):
+                    if self._fsync:
+                        os.fsync(file.fileno())
+                    os.replace(temporary, path)
+                    if self._fsync:
+                        _sync_directory(directory)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+        return size
+
     def write_if_absent(self, key: str, data: bytes) -> bool:
         """Write beside the final name, then link: the one step that the file system makes atomic and exclusive."""
-        path = self._path(key)
+        path, temporary = self._path(key), self._temporary(key)
         directory = os.path.dirname(path)
-        temporary = f"{directory}/{_TEMPORARY}{os.getpid()}-{self._mine}-{next(self._sequence)}"
         try:
             self._write_new(directory, temporary, data)
             try:
@@ -155,23 +217,33 @@ class LocalBackend:
             raise denied(self, f"the key {key!r}", "a key has no empty part and no part of dots")
         return f"{self._root}/" + "/".join(quote(part, safe="").replace("~", "%7E") for part in parts)
 
-    def _write_new(self, directory: str, temporary: str, data: bytes) -> None:
+    def _temporary(self, key: str) -> str:
+        directory = os.path.dirname(self._path(key))
+        return f"{directory}/{_TEMPORARY}{os.getpid()}-{self._mine}-{next(self._sequence)}"
+
+    @contextlib.contextmanager
+    def _writing(self, key: str) -> Generator[None]:
+        try:
+            yield
+        except OSError as cause:
+            raise self._error(f"writing {key}", cause) from cause
+
+    def _open_new(self, directory: str, temporary: str) -> io.FileIO:
         # Directories are made only when one turns out to be missing, and again when a
         # delete in another process removed the empty one in between.
         for _ in range(100):
             try:
-                file = open(temporary, "xb", buffering=0)  # noqa: SIM115
-                break
+                return open(temporary, "xb", buffering=0)
             except FileNotFoundError:
                 with contextlib.suppress(FileNotFoundError):
                     os.makedirs(directory, exist_ok=True)
-        else:
-            raise OSError(errno.EBUSY, "the directory is removed again and again", directory)
+        raise OSError(errno.EBUSY, "the directory is removed again and again", directory)
+
+    def _write_new(self, directory: str, temporary: str, data: bytes) -> None:
+        file = self._open_new(directory, temporary)
         try:
             with file:
-                rest = memoryview(data)
-                while rest:
-                    rest = rest[file.write(rest) :]
+                _write_all(file, data)
                 if self._fsync:
                     os.fsync(file.fileno())
         except BaseException:
@@ -196,6 +268,16 @@ class LocalBackend:
 
     def _error(self, doing: str, cause: OSError) -> StateBagError:
         return unavailable(self, doing, cause) if cause.errno in _TRANSIENT else denied(self, doing, cause)
+
+
+def _version_of(status: os.stat_result) -> Version:
+    return Version(status.st_size, f"{status.st_dev}-{status.st_ino}-{status.st_mtime_ns}")
+
+
+def _write_all(file: io.FileIO, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _sync_directory(path: str) -> None:

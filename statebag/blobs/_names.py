@@ -4,6 +4,9 @@ A part holds only ``[A-Za-z0-9._-]`` and ``%XX``, is neither empty nor ``.`` nor
 ``..``, and two different texts never share one. Text in which a slash, a
 percent sign, NUL or dots that mean a folder occur is escaped twice: a reader that decodes a
 key once, as web servers and proxies do, still finds neither ``/`` nor ``..``.
+
+Two parts stand for no text of that form: ``_`` for the empty one, and :data:`FILES_PART`, below which an owner has
+files. The texts that look like them are escaped in their first character, as ``%5F`` and ``%5Ffiles``.
 """
 
 from __future__ import annotations
@@ -12,7 +15,12 @@ import hashlib
 import re
 from urllib.parse import quote, unquote
 
-__all__ = ["PART_LIMIT", "decode_part", "encode_part", "is_safe_key"]
+__all__ = ["FILES_PART", "PART_LIMIT", "decode_part", "encode_part", "is_safe_key"]
+
+FILES_PART = "_files"
+"""Stands where a workflow's part stands otherwise. :func:`encode_part` gives it for no text, in no mix of cases: no
+workflow's objects can be among files, on a file system that ignores case neither. It is written as people write it,
+without a percent sign, so that they find the folder."""
 
 PART_LIMIT = 100
 """Longest part kept as it is. Shortened and escaped once more, it stays under the 255 bytes of a file name."""
@@ -32,8 +40,8 @@ def encode_part(text: str) -> str:
     """
     if text == "":
         return "_"
-    if text == "_":
-        return "%5F"
+    if text == "_" or text.lower() == FILES_PART:
+        return f"%5F{text[1:]}"
     if _PLAIN.fullmatch(text) and not _DANGEROUS.search(text):
         part = text
     else:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import BinaryIO
 
-from statebag.blobs._backend import Backend, Listed
+from statebag.blobs._backend import Backend, Listed, Version
 from statebag.blobs._cache import BlobCache
 from statebag.blobs._codec import Codec, corrupt
 from statebag.blobs._pointer import JSON, Pointer
@@ -129,6 +130,35 @@ class Objects:
         stored = self.retry.run(call)
         self._count(bytes_read=len(stored))
         return stored
+
+    def read_range(self, key: str, start: int, length: int, *, version: Version) -> bytes:
+        """A part of a file, unchecked but for its version. Never cached."""
+
+        def call() -> bytes:
+            self._count(reads=1)
+            return self.backend.read_range(key, start, length, version=version)
+
+        part = self.retry.run(call)
+        self._count(bytes_read=len(part))
+        return part
+
+    def version(self, key: str) -> Version:
+        """The size and version of a file."""
+        return self.retry.run(lambda: self.backend.version(key))
+
+    def replace(self, key: str, stream: BinaryIO) -> int:
+        """Write a file as ``stream`` gives it; again only from a stream that can go back to where it stands."""
+        start = stream.tell() if stream.seekable() else None
+
+        def call() -> int:
+            self._count(writes=1)
+            if start is not None:
+                stream.seek(start)
+            return self.backend.replace(key, stream)
+
+        written = call() if start is None else self.retry.run(call)
+        self._count(bytes_written=written)
+        return written
 
     def list(self, prefix: str) -> list[Listed]:
         """All objects below ``prefix``."""

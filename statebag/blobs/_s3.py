@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from statebag.blobs._backend import Listed, denied, not_found, unavailable
+from statebag.blobs._backend import Listed, Version, changed, denied, not_found, unavailable
 from statebag.blobs._codec import corrupt
 from statebag.blobs.s3 import is_absent, is_transient, new_client, status_of
 from statebag.errors import StateBagError
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 __all__ = ["S3Backend"]
+
+_PART_BYTES = 16 * 1024 * 1024
+"""Of an upload in parts. The protocol has 10,000 parts at most, which makes 160 GB of a stream of unknown length."""
+_PARTS_AT_A_TIME = 4
+"""Their bytes are in memory together."""
 
 
 class S3Backend:
@@ -69,6 +74,65 @@ class S3Backend:
             if is_absent(cause):
                 raise not_found(self, key) from cause
             raise self._error(f"reading {key}", cause) from cause
+
+    def read_range(self, key: str, start: int, length: int, *, version: Version | None = None) -> bytes:
+        """Get a part, on the condition that the object has still the ETag of its version."""
+        condition: dict[str, Any] = {} if version is None else {"IfMatch": version.tag}
+        try:
+            answer = self._client.get_object(
+                Bucket=self._bucket, Key=self._prefix + key, Range=f"bytes={start}-{start + length - 1}", **condition
+            )
+            with closing(answer["Body"]) as body:
+                # Not every server that speaks the protocol heeds the condition.
+                if version is not None and answer["ETag"] != version.tag:
+                    raise changed(self, key)
+                if answer["ContentLength"] > length:
+                    raise denied(self, f"a part of {key}", "it sends all of the object, so it does not know ranges")
+                return body.read()
+        except (ClientError, BotoCoreError) as cause:
+            status = status_of(cause) if isinstance(cause, ClientError) else 0
+            if status == 416:
+                return b""
+            if status == 412:
+                raise changed(self, key) from cause
+            if is_absent(cause):
+                raise not_found(self, key) from cause
+            raise self._error(f"reading {key}", cause) from cause
+
+    def version(self, key: str) -> Version:
+        """What a HEAD request tells: size and ETag."""
+        try:
+            answer = self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)
+        except (ClientError, BotoCoreError) as cause:
+            if is_absent(cause):
+                raise not_found(self, key) from cause
+            raise self._error(f"looking for {key}", cause) from cause
+        return Version(answer["ContentLength"], answer["ETag"])
+
+    def size(self, key: str) -> int:
+        """The size that a HEAD request tells."""
+        return self.version(key).size_bytes
+
+    def replace(self, key: str, stream: BinaryIO) -> int:
+        """Put the object, in parts where it is large; it appears when the last one is there."""
+        # Takes part in nothing but uploads, and loads slowly.
+        from boto3.s3.transfer import TransferConfig  # noqa: PLC0415
+
+        parts = TransferConfig(
+            multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, max_concurrency=_PARTS_AT_A_TIME
+        )
+        source = _Counted(stream)
+        try:
+            self._client.upload_fileobj(
+                cast("BinaryIO", source),
+                self._bucket,
+                self._prefix + key,
+                ExtraArgs={"ContentType": "application/octet-stream", **self._extra},
+                Config=parts,
+            )
+        except (ClientError, BotoCoreError) as cause:
+            raise self._error(f"writing {key}", cause) from cause
+        return source.size
 
     def write_if_absent(self, key: str, data: bytes) -> bool:
         """Put the object on the condition that there is none.
@@ -124,3 +188,16 @@ class S3Backend:
 
     def _error(self, doing: str, cause: ClientError | BotoCoreError) -> StateBagError:
         return unavailable(self, doing, cause) if is_transient(cause) else denied(self, doing, cause)
+
+
+class _Counted:
+    """A stream that can only be read, so that nothing seeks in it or closes it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.size = 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self.size += len(data)
+        return data

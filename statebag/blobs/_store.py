@@ -10,6 +10,7 @@ from statebag.blobs._backend import Backend
 from statebag.blobs._cache import BlobCache
 from statebag.blobs._codec import Codec
 from statebag.blobs._execution import ExecutionBlobs
+from statebag.blobs._files import OwnerFiles
 from statebag.blobs._local import LocalBackend
 from statebag.blobs._names import encode_part
 from statebag.blobs._objects import BlobStats, Objects
@@ -64,6 +65,14 @@ class BlobStore:
         """
         prefix = "".join(f"{encode_part(part)}/" for part in (owner, workflow, execution))
         return ExecutionBlobs(self._objects, prefix=prefix, allow=allow)
+
+    def files(self, owner: str) -> OwnerFiles:
+        """The files that an owner has uploaded, which belong to no execution.
+
+        Args:
+            owner: As for :meth:`execution`.
+        """
+        return OwnerFiles(self._objects, owner=owner)
 
     def stats(self) -> BlobStats:
         """Counters since the store was opened."""

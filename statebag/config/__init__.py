@@ -5,7 +5,9 @@ from statebag.config._appending import is_appended, join_added
 from statebag.config._execution_input import ExecutionInput, MergedState, merge_initial_state, parse_execution_input
 from statebag.config._flow import Flow, Fork, Gate, Item
 from statebag.config._flow_checks import check_flow, flow_of
+from statebag.config._item_reader import ItemReader, check_item_reader
 from statebag.config._load import LoadedDocument, load_document
+from statebag.config._map_spec import MapSpec, check_map_options, is_distributed
 from statebag.config._model import Body, Document, Edge, Node, PauseSpec
 from statebag.config._node_types import (
     NODE_TYPE_ALIASES,
@@ -37,7 +39,9 @@ __all__ = [
     "Fork",
     "Gate",
     "Item",
+    "ItemReader",
     "LoadedDocument",
+    "MapSpec",
     "MergedState",
     "Node",
     "NodeChecker",
@@ -48,11 +52,14 @@ __all__ = [
     "Router",
     "check_answer",
     "check_flow",
+    "check_item_reader",
+    "check_map_options",
     "check_resource_policy",
     "check_schema",
     "drop_reserved",
     "flow_of",
     "is_appended",
+    "is_distributed",
     "join_added",
     "load_document",
     "merge_initial_state",

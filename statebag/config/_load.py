@@ -50,6 +50,7 @@ class _DocumentShape(BaseModel):
     max_loop_iterations: int | None = Field(None, ge=1, description=_COUNT)
     max_branch_iterations: int | None = Field(None, ge=1, description=_COUNT)
     execution_mode: str | None = Field(None, description="text")
+    distributed_mode: bool | None = Field(None, description="true or false")
     subgraphs: dict[str, Any] | None = Field(None, description="an object of names and `{nodes, edges}`")
     react_executor: dict[str, Any] | None = Field(None, description="an object, the config of a `react` node")
 

@@ -7,13 +7,35 @@ from dataclasses import dataclass
 
 from statebag.config import PauseSpec
 
-__all__ = ["FUNCTIONS", "GRACE_SECONDS", "HITP_TIMEOUT_SECONDS", "Function", "Retry"]
+__all__ = [
+    "FUNCTIONS",
+    "GRACE_SECONDS",
+    "HISTORY_BYTES",
+    "HISTORY_EVENTS",
+    "HITP_TIMEOUT_SECONDS",
+    "IN_FLIGHT_LIMIT",
+    "SILENCE_SECONDS",
+    "Function",
+    "Retry",
+]
 
 HITP_TIMEOUT_SECONDS = PauseSpec.timeout_seconds
 """Time a person has to answer, where the pause names none."""
 
 GRACE_SECONDS = 5.0
 """Time beyond a function's own limit, in which the worker can still say that the limit was reached."""
+
+
+HISTORY_EVENTS = 1200
+"""Events after which a coordinator of a map goes on in a new history; the server itself asks for one far later."""
+HISTORY_BYTES = 1024 * 1024
+"""The same in bytes."""
+
+IN_FLIGHT_LIMIT = 500
+"""Chunks that a coordinator has open at most, those included whose items wait for people; the server allows 2,000."""
+
+SILENCE_SECONDS = 60.0
+"""Time without news after which a coordinator looks whether its chunks are still there; it doubles up to ten times."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +81,38 @@ FUNCTIONS: Mapping[str, Function] = {
         timeout_seconds=300.0,
         retry=Retry(initial_seconds=1.0),
         heartbeat_seconds=10.0,
+    ),
+    "prepare_map": Function(
+        name="PrepareDistributedExecution",
+        timeout_seconds=6 * 3600.0,
+        retry=Retry(initial_seconds=0.5),
+        give_up_seconds=12 * 3600.0,
+        heartbeat_seconds=30.0,
+    ),
+    "run_chunk": Function(
+        name="ProcessSegmentChunk",
+        timeout_seconds=900.0,
+        retry=Retry(initial_seconds=1.0),
+        heartbeat_seconds=10.0,
+    ),
+    "join_map": Function(
+        name="StateDataManager",
+        timeout_seconds=6 * 3600.0,
+        retry=Retry(initial_seconds=0.5),
+        give_up_seconds=12 * 3600.0,
+        heartbeat_seconds=30.0,
+    ),
+    "find_lost_chunks": Function(
+        name="FindLostChunks",
+        timeout_seconds=30.0,
+        retry=Retry(initial_seconds=1.0),
+        give_up_seconds=3600.0,
+    ),
+    "watch_chunks": Function(
+        name="WatchChunks",
+        timeout_seconds=3600.0,
+        retry=Retry(initial_seconds=0.5),
+        heartbeat_seconds=20.0,
     ),
     "async_llm": Function(
         name="AsyncLLMHandler",

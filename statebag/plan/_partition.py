@@ -28,6 +28,9 @@ __all__ = ["plan_document"]
 _MAX_DEPTH = 100
 """Branches inside of branches, those that the document writes inside of nodes too."""
 
+_MAP = "for_each"
+"""Node type that makes one, where its bodies are planned."""
+
 _ALONE = {"llm_chat": "llm", "react": "react"}
 """Node types that make a segment of a type of its own."""
 
@@ -55,6 +58,8 @@ class _Piece:
     """A segment in the making."""
 
     kind: str = "normal"
+    items: Sequence[Segment] = ()
+    """Of a map: what runs for an item, where that is more than one step."""
     nodes: list[Node] = field(default_factory=list[Node])
     pause: PauseSpec | None = None
     owner: Node | None = None
@@ -85,7 +90,7 @@ class _Cutter:
         for item in flow.items:
             node = self._nodes[item] if isinstance(item, str) else None
             if item in starts or not pieces:
-                kind = _ALONE.get(node.type, "normal") if node else "normal"
+                kind = _kind_of(node) if node else "normal"
                 pieces.append(_Piece(kind=kind, pause=flow.pauses.get(item)))
             place[item] = len(pieces) - 1
             if node is not None:
@@ -115,7 +120,10 @@ class _Cutter:
     def _add(self, node: Node, pieces: list[_Piece], flow: Flow, path: str) -> None:
         """Put ``node`` into the last piece, and behind that the pieces that its branches make."""
         bodies = [(index, body) for index, body in enumerate(node.bodies) if node.fork and body.nodes]
-        if bodies:
+        if _kind_of(node) == "map":
+            pieces[-1].nodes.append(node)
+            pieces[-1].items = self._cut_items(node, f"{path}{len(pieces) - 1}/I/") if bodies else ()
+        elif bodies:
             inner = [
                 (body.name, index, _Cutter(body.nodes, self._registry), flow_of(body.nodes, body.edges))
                 for index, body in bodies
@@ -134,6 +142,14 @@ class _Cutter:
             ]
             pieces.append(_group(node, named, f"{path}{len(pieces)}"))
             pieces.append(_Piece(kind="aggregator"))
+
+    def _cut_items(self, node: Node, path: str) -> Sequence[Segment]:
+        """What runs for each item of a map; nothing where that is a single step, which its node does."""
+        body = node.bodies[0]
+        cutter = _Cutter(body.nodes, self._registry)
+        cut = cutter.cut(flow_of(body.nodes, body.edges), path, first_may_pause=True)
+        asks = any(segment.pause or segment.branches or segment.async_llm for segment in cut)
+        return cut if asks else ()
 
     def _finish(self, pieces: Sequence[_Piece], place: Mapping[Item, int], flow: Flow, path: str) -> list[Segment]:
         def id_of(index: int | None) -> str | None:
@@ -175,10 +191,26 @@ class _Cutter:
                     heartbeat_seconds=budget.heartbeat_seconds,
                     retry=budget.retry,
                     async_llm=budget.async_llm,
-                    **_group_fields(piece),
+                    calls=piece.kind == "map" and _calls(piece.nodes, self._registry),
+                    **(_map_fields(piece) if piece.kind == "map" else _group_fields(piece)),
                 )
             )
         return segments
+
+
+def _kind_of(node: Node) -> str:
+    return "map" if node.type == _MAP and node.fork else _ALONE.get(node.type, "normal")
+
+
+def _calls(nodes: Sequence[Node], registry: NodeRegistry) -> bool:
+    """Whether what runs for the items of a map calls the outside world."""
+    return any(calls_outside(inner, registry) for node in nodes for body in node.bodies for inner in body.nodes)
+
+
+def _map_fields(piece: _Piece) -> dict[str, Any]:
+    (node,) = piece.nodes
+    branches = (BranchPlan(id="item", segments=tuple(piece.items)),) if piece.items else ()
+    return {"label": node.label or node.id, "branches": branches}
 
 
 def _group(node: Node, branches: Sequence[tuple[str, int, _Cutter, Flow]], at: str) -> _Piece:

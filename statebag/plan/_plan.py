@@ -12,6 +12,9 @@ from statebag.plan._strategy import Strategy
 
 __all__ = ["Plan"]
 
+LARGE_SEGMENTS = 300
+LARGE_CONCURRENCY = 50
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -49,6 +52,12 @@ class Plan:
     def distributed_strategy(self) -> str:
         """Name of the strategy."""
         return self.strategy.name
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the distributed machine spreads it: over 300 segments, inside of branches too, or over 50 at a time."""
+        count = sum(1 for _ in self.all_segments())
+        return count > LARGE_SEGMENTS or self.strategy.max_concurrency > LARGE_CONCURRENCY
 
     def segment(self, segment_id: str) -> Segment:
         """The segment of that id, inside of branches too; KeyError where there is none."""

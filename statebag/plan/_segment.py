@@ -73,7 +73,8 @@ class Segment:
     index: int
     """Place in its list, from 0."""
     type: str = "normal"
-    """``normal``; ``llm`` or ``react`` for one such node alone; ``parallel_group`` and, behind it, ``aggregator``."""
+    """``normal``; ``llm`` or ``react`` for one such node alone; ``parallel_group`` and, behind it, ``aggregator``;
+    ``map`` for one whose items are spread over workers."""
     nodes: tuple[Node, ...] = ()
     """In running order; empty in groups, aggregators, and where there is but a pause."""
     label: str = ""
@@ -108,6 +109,9 @@ class Segment:
     """None leaves it to the engine."""
     async_llm: bool = False
     """Whether the model's answer comes from elsewhere, after the call has returned."""
+    calls: bool = False
+    """Of a map: whether its items call the outside world. Where they pause or fork, ``branches`` has what runs for
+    each of them, as one branch; otherwise its node does."""
 
     def with_inner(self) -> Iterator[Segment]:
         """This segment and those inside of its branches, at any depth."""
@@ -155,5 +159,5 @@ class Segment:
 
 _PLAIN = (
     *("type", "label", "max_concurrency", "on_reject", "on_timeout", "next", "outside", "timeout_seconds"),
-    *("heartbeat_seconds", "async_llm"),
+    *("heartbeat_seconds", "async_llm", "calls"),
 )

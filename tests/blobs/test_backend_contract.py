@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from statebag.blobs import Backend, BlobStore
-from statebag.errors import PointerCorrupt, PointerNotFound
+from statebag.errors import NodeFailed, PointerCorrupt, PointerNotFound
 
 
 def test_reads_back_the_bytes_that_were_written(backend: Backend) -> None:
@@ -43,6 +44,70 @@ def test_object_above_the_limit_is_not_fetched(backend: Backend) -> None:
     backend.write_if_absent("o/big", b"x" * 1001)
     with pytest.raises(PointerCorrupt, match="1001 bytes are stored, at most 1000"):
         backend.read("o/big", max_bytes=1000)
+
+
+def test_parts_are_read_from_anywhere_and_end_with_the_object(backend: Backend) -> None:
+    data = bytes(range(256)) * 10
+    backend.write_if_absent("o/a", data)
+    assert backend.size("o/a") == 2560
+    for start, length in [
+        (0, 1),
+        (0, 2560),
+        (0, 9999),
+        (255, 2),
+        (1000, 100),
+        (2559, 1),
+        (2559, 7),
+        (2560, 1),
+        (9999, 5),
+    ]:
+        assert backend.read_range("o/a", start, length) == data[start : start + length]
+    backend.write_if_absent("o/empty", b"")
+    assert backend.size("o/empty") == 0
+    assert backend.read_range("o/empty", 0, 10) == b""
+    for call in (lambda: backend.read_range("o/none", 0, 1), lambda: backend.size("o/none"), lambda: backend.size("o")):
+        with pytest.raises(PointerNotFound) as caught:
+            call()
+        assert backend.location() in caught.value.message
+
+
+def test_a_part_of_another_version_is_refused(backend: Backend) -> None:
+    assert backend.replace("o/a", io.BytesIO(b"first")) == 5
+    version = backend.version("o/a")
+    assert version.size_bytes == 5
+    assert backend.read_range("o/a", 1, 2, version=version) == b"ir"
+    assert backend.replace("o/a", io.BytesIO(b"other")) == 5
+    with pytest.raises(NodeFailed) as caught:
+        backend.read_range("o/a", 1, 2, version=version)
+    assert (caught.value.code, caught.value.retryable) == ("ITEMS_CHANGED", False)
+    assert backend.read_range("o/a", 1, 2, version=backend.version("o/a")) == b"th"
+
+
+def test_a_stream_replaces_the_object_as_a_whole(backend: Backend) -> None:
+    backend.write_if_absent("o/a", b"before")
+    data = bytes(range(256)) * 70_000
+    stream = io.BytesIO(b"skipped" + data)
+    stream.seek(7)
+    assert backend.replace("o/a", stream) == len(data)
+    assert not stream.closed
+    assert backend.read("o/a") == data
+    assert backend.replace("o/a", io.BytesIO()) == 0
+    assert backend.read("o/a") == b""
+
+
+def test_a_stream_that_breaks_off_changes_nothing(backend: Backend) -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            data = super().read(size)
+            if not data:
+                raise OSError("the source is gone")
+            return data
+
+    backend.write_if_absent("o/a", b"before")
+    with pytest.raises(OSError, match="the source is gone"):
+        backend.replace("o/a", Broken(b"x" * 20_000_000))
+    assert backend.read("o/a") == b"before"
+    assert [item.key for item in backend.list("")] == ["o/a"]
 
 
 def test_list_gives_keys_sizes_and_times_below_a_prefix(backend: Backend) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -78,6 +79,9 @@ def test_path_out_of_the_root_is_refused(tmp_path: Path, key: str) -> None:
     for call in (
         lambda: backend.write_if_absent(key, b"x"),
         lambda: backend.read(key),
+        lambda: backend.read_range(key, 0, 1),
+        lambda: backend.version(key),
+        lambda: backend.replace(key, io.BytesIO(b"x")),
         lambda: backend.exists(key),
         lambda: backend.delete(key),
     ):

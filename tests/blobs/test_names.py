@@ -8,9 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statebag.blobs._names import PART_LIMIT, decode_part, encode_part, is_safe_key
+from statebag.blobs._names import FILES_PART, PART_LIMIT, decode_part, encode_part, is_safe_key
 
-TRICKY = st.text(alphabet="./%_~-25EFef", max_size=12) | st.text(max_size=60)
+TRICKY = (
+    st.text(alphabet="./%_~-25EFef", max_size=12)
+    | st.text(max_size=60)
+    | st.sampled_from(["_files", "_Files", "%5Ffiles", "%5ffiles", "_", "", "%5F"])
+)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +30,9 @@ TRICKY = st.text(alphabet="./%_~-25EFef", max_size=12) | st.text(max_size=60)
         ("a..b", "a%252E%252Eb"),
         ("%2F", "%25252F"),
         ("~", "%7E"),
+        ("_files", "%5Ffiles"),
+        ("_FILES", "%5FFILES"),
+        ("_files2", "_files2"),
     ],
 )
 def test_known_forms(text: str, part: str) -> None:
@@ -60,3 +67,9 @@ def test_long_texts_stay_apart_and_fit_a_file_name() -> None:
     assert all(len(part.replace("%", "%25")) <= 255 and is_safe_key(part) for part in parts)
     # The short form of one text is not the whole form of another.
     assert encode_part(parts[0]) != parts[0]
+
+
+@given(TRICKY)
+def test_no_text_has_the_part_of_files(text: str) -> None:
+    assert encode_part(text).lower() != FILES_PART
+    assert is_safe_key(f"owner/{FILES_PART}/orders.csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from statebag.blobs import BlobStore, RetryPolicy, S3Backend, open_store
+from statebag.blobs import BlobStore, RetryPolicy, S3Backend, Version, open_store
 from statebag.errors import OffloadFailed, PointerNotFound, StateBagError, StoreUnavailable
 from tests.seaweed import answering
 
@@ -30,6 +31,11 @@ def stub(client: S3Client) -> Iterator[Stubber]:
         yield stubber
 
 
+FILE_CALLS: dict[str, Callable[[S3Backend], object]] = {
+    "get_object": lambda backend: backend.read_range("o/a", 0, 5),
+    "head_object": lambda backend: backend.version("o/a"),
+    "put_object": lambda backend: backend.replace("o/a", io.BytesIO(b"1")),
+}
 CALLS: dict[str, Callable[[S3Backend], object]] = {
     "get_object": lambda backend: backend.read("o/a"),
     "put_object": lambda backend: backend.write_if_absent("o/a", b"1"),
@@ -86,6 +92,46 @@ def test_refusals_are_final(client: S3Client, stub: Stubber, operation: str, cod
     assert not caught.value.retryable
     assert code in caught.value.message
     assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize("operation", FILE_CALLS)
+def test_calls_for_files_tell_busy_answers_from_refusals(client: S3Client, stub: Stubber, operation: str) -> None:
+    backend = S3Backend("bucket", client=client)
+    stub.add_client_error(operation, service_error_code="SlowDown", http_status_code=503)
+    with pytest.raises(StoreUnavailable):
+        FILE_CALLS[operation](backend)
+    stub.add_client_error(operation, service_error_code="AccessDenied", http_status_code=403)
+    with pytest.raises(StateBagError) as caught:
+        FILE_CALLS[operation](backend)
+    assert caught.value.code == "STORE_DENIED"
+    stub.assert_no_pending_responses()
+
+
+def test_a_server_without_ranges_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
+    with answering(200, b"all of it", 9) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+        with pytest.raises(StateBagError, match="does not know ranges"):
+            S3Backend("bucket").read_range("o/a", 0, 3)
+
+
+def test_a_part_of_another_version_is_refused_where_the_server_sends_it(client: S3Client, stub: Stubber) -> None:
+    backend = S3Backend("bucket", client=client)
+    body = {"Body": io.BytesIO(b"other"), "ContentLength": 5, "ETag": '"other"'}
+    stub.add_response("get_object", body)
+    with pytest.raises(StateBagError) as caught:
+        backend.read_range("o/a", 0, 5, version=Version(20, '"tag"'))
+    assert caught.value.code == "ITEMS_CHANGED"
+
+
+def test_a_part_is_asked_for_on_a_condition(client: S3Client, stub: Stubber) -> None:
+    backend = S3Backend("bucket", "p", client=client)
+    expected = {"Bucket": "bucket", "Key": "p/o/a", "Range": "bytes=10-14", "IfMatch": '"tag"'}
+    stub.add_client_error("get_object", "PreconditionFailed", http_status_code=412, expected_params=expected)
+    with pytest.raises(StateBagError) as caught:
+        backend.read_range("o/a", 10, 5, version=Version(20, '"tag"'))
+    assert caught.value.code == "ITEMS_CHANGED"
 
 
 def test_absent_objects(client: S3Client, stub: Stubber) -> None:

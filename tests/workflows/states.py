@@ -13,6 +13,7 @@ ASYNC = ["HandleAsyncLLM", "WaitForAsyncLLMCallback", "MergeAsyncResult", "Evalu
 END = ["NotifyWorkflowCompleted", "PrepareSuccessOutput", "WorkflowSucceeded"]
 FAIL = ["NotifyAndFail", "WorkflowFailed"]
 FORK = ["ProcessParallelBranches", "AggregateParallelResults", "EvaluateNextAction"]
+MAP = ["ExecuteMapReduceMode", "SyncStateAfterDistributed", "EvaluateNextAction"]
 
 BRANCH_STEP = ["ExecuteBranchSegment", "SyncBranchState", "EvaluateBranchNext"]
 BRANCH_BORN = ["InitBranchState", *BRANCH_STEP]

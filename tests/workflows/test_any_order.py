@@ -15,7 +15,7 @@ from statebag.bag import Place, read_all
 from statebag.canonical import canonical_bytes
 from statebag.config import Node
 from statebag.nodes import NodeContext, Scope
-from tests.rig import Rig
+from tests.rig import DISTRIBUTED, MACHINE, Rig
 
 MOST_NODES = 60
 LOG = "collected_log"
@@ -194,10 +194,12 @@ def take_turns(seed: int) -> Any:
     return do
 
 
-async def run_once(rig: Rig, document: dict[str, Any], seed: int, execution_id: str) -> tuple[dict[str, Any], Any]:
+async def run_once(
+    rig: Rig, document: dict[str, Any], seed: int, execution_id: str, *, machine: str = MACHINE
+) -> tuple[dict[str, Any], Any]:
     """What a run leaves: without recorded times, but for those that are none of its own."""
     rig.behaviours["work"] = take_turns(seed)
-    handle = await rig.start(document, id=execution_id, MOCK_MODE=...)
+    handle = await rig.start(document, id=execution_id, machine=machine, MOCK_MODE=...)
     output = await handle.result()
     place = Place(
         owner_id="acme", workflow_id="review", execution_id=handle.id, version=0, root=output["final_state_s3_path"]
@@ -234,5 +236,27 @@ async def test_no_order_of_completion_changes_a_bag(rig: Rig, parts: list[Part],
     assert {key: one[key] for key in expected} == expected
     assert canonical_bytes(one) == canonical_bytes(other)
     assert canonical_bytes(told) == canonical_bytes(told_again)
+    steps = [step.partition(":")[0] for entry in told["history"] for step in entry.get("steps", ())]
+    assert steps == reader.seen
+
+
+@settings(
+    max_examples=15,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+@given(parts=PARTS, seed=st.integers(0, 2**32))
+async def test_in_chunks_a_document_ends_as_if_it_were_read_aloud(rig: Rig, parts: list[Part], seed: int) -> None:
+    written = Written()
+    _, named = written.write([("step", "operator"), *parts], [])
+    assume(len(written.nodes) <= MOST_NODES)
+    limits = {"max_loop_iterations": 2000, "max_branch_iterations": 2000}
+    document = {"nodes": written.nodes, "edges": written.edges, "start_node": "n0", **limits, "distributed_mode": True}
+    reader = Reader()
+    expected = reader.read(named, {})
+    name = f"chunked-{seed:x}-{time.monotonic_ns()}"
+    state, told = await run_once(rig, document, seed, name, machine=DISTRIBUTED)
+    assert {key: state[key] for key in expected} == expected
     steps = [step.partition(":")[0] for entry in told["history"] for step in entry.get("steps", ())]
     assert steps == reader.seen
