@@ -10,6 +10,7 @@ from benchmarks._figures import Figure
 from benchmarks._rig import Rig, describe_machine, open_rig
 from benchmarks._size import Size
 from benchmarks.branches import measure_branches
+from benchmarks.map import measure_map
 from benchmarks.plan import measure_plan
 from benchmarks.pure import measure_pure
 from benchmarks.segment import measure_segment
@@ -20,6 +21,7 @@ BENCHMARKS: Mapping[str, Callable[[Rig, Size], Awaitable[list[Figure]]]] = {
     "segment": measure_segment,
     "pure": measure_pure,
     "branches": measure_branches,
+    "map": measure_map,
 }
 """Those that run workflows."""
 

@@ -10,7 +10,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 
-__all__ = ["Cost", "measure"]
+__all__ = ["Cost", "histories_of", "measure"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +52,24 @@ async def measure(
     handle = await client.start_workflow(workflow, argument, id=id, task_queue=task_queue)
     await handle.result()
     cpu = time.process_time() - cpu
-    events = [event async for event in handle.fetch_history_events()]
+    events = [event for history in await histories_of(client, id) for event in history]
     return Cost(
         milliseconds=_span(events, first) / steps,
         cpu_milliseconds=cpu * 1000 / steps,
         events=len(events) / steps,
         history_bytes=sum(event.ByteSize() for event in events) / steps,
     )
+
+
+async def histories_of(client: Client, execution_id: str) -> list[list[HistoryEvent]]:
+    """The events of each history of a run that goes on in new ones, oldest first."""
+    found: list[list[HistoryEvent]] = []
+    run_id: str | None = (await client.get_workflow_handle(execution_id).describe()).run_id
+    while run_id:
+        history = await client.get_workflow_handle(execution_id, run_id=run_id).fetch_history()
+        found.append(list(history.events))
+        run_id = found[-1][0].workflow_execution_started_event_attributes.continued_execution_run_id or None
+    return found[::-1]
 
 
 def _span(events: list[HistoryEvent], first: str | None) -> float:

@@ -17,6 +17,10 @@ class Size:
     """Branches of a fork, of one step each, and children of what it is compared with."""
     nodes: int = 500
     """Nodes of a document that is planned; as many as there may be."""
+    items: int = 10_000
+    """Items of a map."""
+    few_items: int = 1_000
+    many_items: int = 100_000
     turns: int = 5
     """Times that each side runs; they take turns, and medians are given."""
     large_bytes: int = 20_000_000

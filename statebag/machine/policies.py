@@ -26,7 +26,7 @@ GRACE_SECONDS = 5.0
 """Time beyond a function's own limit, in which the worker can still say that the limit was reached."""
 
 
-HISTORY_EVENTS = 1200
+HISTORY_EVENTS = 1000
 """Events after which a coordinator of a map goes on in a new history; the server itself asks for one far later."""
 HISTORY_BYTES = 1024 * 1024
 """The same in bytes."""

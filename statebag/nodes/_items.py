@@ -12,7 +12,6 @@ from statebag.config.templates import has_template, render
 from statebag.errors import NodeFailed, Problem
 from statebag.nodes._base import NodeType, Scope
 from statebag.nodes._run import calls_outside
-from statebag.nodes.strategies._kinds import kind_of
 
 __all__ = [
     "body_calls_outside",
@@ -58,6 +57,9 @@ def require_list(found: Any, where: str) -> list[Any]:
     Raises:
         NodeFailed: it is something else, or nothing.
     """
+    # The strategies bring the check of JSON Schemas, which takes a while to load, and few lists are wrong.
+    from statebag.nodes.strategies._kinds import kind_of  # noqa: PLC0415
+
     if isinstance(found, list):
         return found
     what = "leads nowhere" if found is MISSING else f"is {kind_of(found)}"

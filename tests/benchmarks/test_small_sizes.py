@@ -18,7 +18,16 @@ from statebag.config import load_document
 from statebag.nodes import builtin_registry
 from statebag.plan import plan_document
 
-SMALL = Size(segments=12, branches=12, turns=1, large_bytes=400_000, small_bytes=2_000)
+SMALL = Size(
+    segments=12,
+    branches=12,
+    turns=1,
+    large_bytes=400_000,
+    small_bytes=2_000,
+    items=500,
+    few_items=300,
+    many_items=1000,
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +56,12 @@ def test_every_benchmark_gives_its_figures(figures: dict[str, Figure]) -> None:
         "branches.cpu",
         "branches.history_events",
         "branches.history_bytes",
+        "map.time",
+        "map.cpu",
+        "map.flat.time",
+        "map.parent_events",
+        "map.parent_bytes",
+        "map.worker_rss",
     ]
 
 
