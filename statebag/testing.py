@@ -7,8 +7,9 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
+from typing import BinaryIO
 
-from statebag.blobs import Backend, Listed
+from statebag.blobs import Backend, Listed, Version
 from statebag.errors import StoreUnavailable
 
 __all__ = ["FaultyBackend"]
@@ -82,6 +83,28 @@ class FaultyBackend:
         """Read, or fail."""
         self._enter("read", self._reads)
         return self.inner.read(key, max_bytes=max_bytes)
+
+    def read_range(self, key: str, start: int, length: int, *, version: Version | None = None) -> bytes:
+        """Read a part, or fail as a read does."""
+        self._enter("read_range", self._reads)
+        return self.inner.read_range(key, start, length, version=version)
+
+    def version(self, key: str) -> Version:
+        """Look, or fail in an outage."""
+        self._enter("version")
+        return self.inner.version(key)
+
+    def size(self, key: str) -> int:
+        """Look, or fail in an outage."""
+        self._enter("size")
+        return self.inner.size(key)
+
+    def replace(self, key: str, stream: BinaryIO) -> int:
+        """Write, or fail before or after writing."""
+        self._enter("replace", self._writes)
+        written = self.inner.replace(key, stream)
+        self._raise_next(self._lost)
+        return written
 
     def write_if_absent(self, key: str, data: bytes) -> bool:
         """Write, or fail before or after writing."""

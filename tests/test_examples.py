@@ -67,6 +67,30 @@ def test_a_tender_is_read_from_three_sides_at_once_and_negotiated() -> None:
     assert result["trace"].count("ProcessParallelBranches") == 1
 
 
+def test_a_price_list_tolerates_rows_without_a_price(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATEBAG_STORE", (tmp_path / "store").as_uri())
+    upload = [Path(sys.executable).parent / "statebag", "upload", EXAMPLES / "prices.csv"]
+    subprocess.run(upload, check=True, timeout=60, cwd=ROOT)
+    given = tmp_path / "input.json"
+    given.write_text('{"tax_percent": 10}')
+    code, result = run_example("price_list.json", given)
+    state = result["final_state"]
+    assert (code, result["status"], result["failed_items"]) == (0, "SUCCEEDED", 7)
+    assert (len(state["rows"]), state["read_prices_iteration_count"], len(state["price_list"])) == (200, 200, 193)
+    assert [row["article"] for row in state["rows"]] == [f"P-{number:03d}" for number in range(1, 201)]
+    assert state["price_list"][0] == {"article": "P-001", "net": 200.72, "gross": 220.79}
+    assert [row["article"] for row in state["unreadable"]] == [
+        "P-017",
+        "P-042",
+        "P-068",
+        "P-101",
+        "P-133",
+        "P-160",
+        "P-188",
+    ]
+    assert "'on request'" in state["unreadable"][0]["error"]["message"]
+
+
 def test_a_catalogue_of_ten_megabytes_is_summarised(tmp_path: Path) -> None:
     given = tmp_path / "catalogue.json"
     with given.open("w") as out:

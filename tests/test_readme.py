@@ -73,7 +73,9 @@ def shell(tmp_path: Path) -> Iterator[Any]:
 
 
 def test_three_terminals(shell: Any, tmp_path: Path) -> None:
-    export, server, worker, start, status, query, update, result, show, history = commands_under("Run it for real")
+    export, server, worker, start, status, query, update, result, show, history, *prices = commands_under(
+        "Run it for real"
+    )
     assert export == 'export PATH="$PWD/.venv/bin:$PATH"'
     with background(server, shell.environment, tmp_path / "server.log"):
         wait_for_port(7233)
@@ -93,6 +95,11 @@ def test_three_terminals(shell: Any, tmp_path: Path) -> None:
             assert "Write to the supplier" in shell(history) or "letter" in shell(history)
             letter = shell("statebag history review-1 --json")
             assert json.loads(letter)
+            upload, map_rows, look, redrive = prices
+            shell(upload)
+            assert '"P-200"' in shell(map_rows)
+            assert "SUCCEEDED" in shell(look)
+            assert "REDRIVE_REFUSED" in shell(f"{redrive} --json", check=False)
 
 
 def test_the_first_workflow_of_your_own(shell: Any, tmp_path: Path) -> None:

@@ -33,11 +33,14 @@ from statebag.app.output import (
 )
 from statebag.app.plan import read_plan, show_plan
 from statebag.app.plugin import StateBagPlugin
+from statebag.app.redrive import redrive
 from statebag.app.run import Detached
 from statebag.app.run import run as run_to_end
 from statebag.app.runs import history_of, list_runs, status_of
 from statebag.app.settings import Settings
 from statebag.app.tables import show_history, show_runs, show_status
+from statebag.app.upload import upload
+from statebag.app.verdict import tell_detached, tell_outcome
 from statebag.config import check_answer
 from statebag.errors import StateBagError
 from statebag.nodes import load_registry
@@ -89,30 +92,11 @@ def run(
     try:
         outcome = asyncio.run(run_to_end(request, settings, registry, auto_approve=auto_approve))
     except Detached as left:
-        print_note(f"no longer watching; the run goes on. Look with: statebag status {left.execution_id}")
-        if as_json:
-            print_json({"status": "RUNNING", "execution_id": left.execution_id})
-        return 1
+        return tell_detached(left, as_json=as_json)
     except StateBagError as error:
         error.details.setdefault("execution_id", request.execution_id)
         raise
-    if "error" in outcome:
-        print_error(outcome["error"])
-    if as_json:
-        print_json(outcome)
-    else:
-        segments, pauses = outcome.get("total_segments", 0), outcome.get("pauses", 0)
-        counts = f"{segments} segment{'' if segments == 1 else 's'}, {pauses} pause{'' if pauses == 1 else 's'}"
-        print_note(f"{outcome['status']} {outcome['execution_id']}: {counts}")
-        if outcome.get("failed_branches"):
-            why = f"`statebag history {outcome['execution_id']}` says why"
-            print_note(
-                f"branches that failed and were left out, as their policy says: {outcome['failed_branches']}; {why}"
-            )
-        if "final_state" in outcome:
-            print_json(outcome["final_state"], pretty=True)
-    succeeded = outcome["status"] == "SUCCEEDED" and "error" not in outcome
-    return 0 if succeeded else 1
+    return tell_outcome(outcome, as_json=as_json)
 
 
 @cli.command()
@@ -229,6 +213,8 @@ def respond(
 
 
 cli.add_command(bench)
+cli.add_command(upload)
+cli.add_command(redrive)
 
 
 def _with_client(work: Callable[[Client, StateBagPlugin], Coroutine[Any, Any, T]]) -> T:

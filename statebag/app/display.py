@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Protocol
@@ -19,6 +19,9 @@ from statebag.app.output import print_note
 from statebag.app.progress import Progress
 
 __all__ = ["Display", "LineDisplay", "LiveDisplay", "choose_display"]
+
+_MAP_SECONDS = 5.0
+"""Between two lines about the same map."""
 
 
 class Display(Protocol):
@@ -47,15 +50,26 @@ def choose_display() -> Display:
 
 
 class LineDisplay:
-    """Plain lines, each with the time: ``12:00:01 segment 2 of 5: llm_review``."""
+    """Plain lines, each with the time: ``12:00:01 segment 2 of 5: llm_review``.
 
-    def __init__(self) -> None:
+    Args:
+        clock: Seconds, from any moment on.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._last = Progress(segment=-1)
+        self._clock = clock
+        self._told = clock()
 
     def show(self, progress: Progress) -> None:
-        """Print a line where the segment is another one, or what keeps the run up."""
-        for line in _news(self._last, progress):
+        """Print a line where the segment is another one, or what keeps the run up; of a map now and then one."""
+        lines = _news(self._last, progress)
+        if not lines and progress.map not in (None, self._last.map):
+            due = self._clock() - self._told >= _MAP_SECONDS
+            lines = [progress.describe()] if due else []
+        for line in lines:
             self.note(line)
+            self._told = self._clock()
         self._last = progress
 
     def note(self, text: str) -> None:

@@ -47,6 +47,8 @@ class RunRequest:
     state: Mapping[str, Any] | None
     mock: bool
     total_segments: int
+    distributed: bool = False
+    """Whether the machine for documents with many segments runs it."""
     warnings: tuple[Problem, ...] = ()
 
     def execution_input(self) -> dict[str, Any]:
@@ -86,11 +88,12 @@ def read_request(
     problems: list[Problem] = []
     warnings: list[Problem] = []
     document: Mapping[str, Any] = {}
-    name, total, defaults = "", 0, {}
+    name, total, large, defaults = "", 0, False, {}
     try:
         loaded = load_document(raw, registry)
         plan = plan_document(loaded.document, registry)
-        document, name, total = parse_json(raw), loaded.document.workflow_name, plan.total_segments
+        document, name = parse_json(raw), loaded.document.workflow_name
+        total, large = plan.total_segments, plan.is_large
         defaults = loaded.document.initial_state
         warnings += loaded.warnings
     except InputRefused as refused:
@@ -109,6 +112,7 @@ def read_request(
         state=state,
         mock=mock,
         total_segments=total,
+        distributed=large or _asks_for_distribution(document, document.get("initial_state"), state),
         warnings=tuple(warnings),
     )
     problems += check_execution_id(request.execution_id)
@@ -198,6 +202,11 @@ def slug_of(text: str) -> str:
     """A name that can stand in an id and on a command line: lower case, words joined by hyphens."""
     words: Iterable[str] = re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).lower())
     return "-".join(words)[:_SLUG_LENGTH].strip("-") or "workflow"
+
+
+def _asks_for_distribution(*places: Mapping[str, Any] | None) -> bool:
+    """Whether the document, or a state that comes with it, has ``distributed_mode`` set."""
+    return any(place is not None and place.get("distributed_mode") is True for place in places)
 
 
 def _read_state(given: str, problems: list[Problem]) -> Mapping[str, Any] | None:

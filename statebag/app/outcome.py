@@ -9,6 +9,7 @@ from typing import Any
 from temporalio.client import Client, WorkflowFailureError
 
 from statebag.app.failures import ending_of, typed_rpc_errors
+from statebag.app.lineage import identity_of, lineage_of
 from statebag.app.output import error_body
 from statebag.app.progress import ask
 from statebag.app.start import Handle
@@ -67,8 +68,7 @@ async def outcome_of(
         # The run is over all the same; only its state can't be shown.
         error = error or error_body(unreadable)
     body |= {name: facts.get(name, 0) for name in _COUNTS}
-    if output.get("failed_branches"):
-        body["failed_branches"] = output["failed_branches"]
+    body |= {name: output[name] for name in ("failed_branches", "failed_items") if output.get(name)}
     body["trace"] = trace
     if error is not None:
         shown = {name: value for name, value in error.items() if name not in ("final_state_s3_path", "loop_counter")}
@@ -103,14 +103,7 @@ def _read_state(engine: BagEngine, place: Place) -> dict[str, Any]:
 
 async def _owner_of(client: Client, execution_id: str) -> tuple[str, str]:
     """Owner and workflow of a run, from the input in its history: that is there without a worker, and for ever."""
-    handle = client.get_workflow_handle(execution_id)
     with typed_rpc_errors(execution_id):
-        async for event in handle.fetch_history_events(page_size=1):
-            payloads = event.workflow_execution_started_event_attributes.input.payloads
-            values = await client.data_converter.decode(payloads)
-            given = values[0] if values and isinstance(values[0], Mapping) else {}
-            state = given.get("$continued")
-            if isinstance(state, Mapping):
-                return state["owner_id"], state["workflow_id"]
-            return given.get("ownerId") or "", given.get("workflowId") or ""
-    return "", ""
+        described = await client.get_workflow_handle(execution_id).describe()
+    lineage = await lineage_of(client, execution_id, described.run_id)
+    return identity_of(lineage.given)

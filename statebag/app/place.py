@@ -18,7 +18,7 @@ from temporalio.client import Client
 from temporalio.envconfig import ClientConfigProfile
 from temporalio.worker import Worker
 
-from statebag.app.connect import connect, load_profile
+from statebag.app.connect import DEFAULT_ADDRESS, connect, load_profile
 from statebag.app.embedded import start_server
 from statebag.app.failures import typed_rpc_errors
 from statebag.app.output import print_note
@@ -48,15 +48,20 @@ class Place:
 
 
 @asynccontextmanager
-async def open_place(settings: Settings, registry: NodeRegistry) -> AsyncGenerator[Place]:
+async def open_place(settings: Settings, registry: NodeRegistry, *, may_embed: bool = True) -> AsyncGenerator[Place]:
     """The server that the environment names, else one of our own; with a worker where nobody else works.
+
+    Args:
+        settings: Of a worker here, and of the store.
+        registry: The node types.
+        may_embed: Whether a server of our own will do; otherwise one is looked for at the usual address.
 
     Raises:
         StateBagError: ``SERVER_UNREACHABLE``, ``SETTING_INVALID``.
     """
     profile = load_profile()
     async with AsyncExitStack() as stack:
-        embedded = profile.address is None
+        embedded = profile.address is None and may_embed
         if embedded:
             settings = replace(settings, graceful_shutdown_seconds=_EMBEDDED_GRACE_SECONDS)
             if "STATEBAG_STORE" not in os.environ:
@@ -84,7 +89,7 @@ async def open_place(settings: Settings, registry: NodeRegistry) -> AsyncGenerat
         yield Place(
             client=client,
             plugin=plugin,
-            address=profile.address or "",
+            address=profile.address or DEFAULT_ADDRESS,
             embedded=embedded,
             ensure_worker=ensure_worker,
         )

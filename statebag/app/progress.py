@@ -14,8 +14,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from statebag.app.failures import typed_rpc_errors
 from statebag.app.start import Handle
+from statebag.machine import State
 
-__all__ = ["Progress", "Stuck", "ask", "follow", "read_progress"]
+__all__ = ["Progress", "Stuck", "ask", "describe_map", "follow", "read_progress"]
 
 _FIRST_SECONDS = 0.03
 _USUAL_SECONDS = 0.25
@@ -27,6 +28,11 @@ QUERY_SECONDS = 5.0
 """Time for a worker to answer a Query."""
 _NO_ANSWER = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.UNAVAILABLE)
 _NO_WORKER = "no poller"
+_WHOLE_FROM = 10
+"""Rates from here on are shown without decimals."""
+_CUTTING = frozenset({State.EXECUTE_MAP_REDUCE_MODE, State.EXECUTE_BATCHED_MODE, State.PREPARE_DISTRIBUTED_EXECUTION})
+"""Where a machine stays before the chunks of a map are there."""
+_MINUTE, _HOUR = 60, 3600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +63,9 @@ class Progress:
     """Pointer to the bag."""
     branches: Mapping[str, int] | None = None
     """``total``, ``done`` and ``failed`` while branches run beside each other."""
+    map: Mapping[str, Any] | None = None
+    """While a map runs: ``label``, ``kind``, ``total``, ``done`` and ``failed`` (items), ``chunks``, ``chunks_done`` and
+    ``in_flight`` (chunks), ``items_per_second``, ``seconds_left`` once it is known."""
     stuck: Stuck | None = None
     silent: int = 0
     """How many times ten seconds no worker has answered."""
@@ -64,10 +73,19 @@ class Progress:
     @property
     def step(self) -> tuple[Any, ...]:
         """Equal for moments between which nothing happened that is worth a line."""
-        return (self.segment, self.loop_counter, self.label, self.branches is None)
+        where = (self.segment, self.loop_counter, self.label)
+        return (*where, self.branches is None, self.map is None, self._cuts_items)
+
+    @property
+    def _cuts_items(self) -> bool:
+        return self.map is None and self.current_state in _CUTTING
 
     def describe(self) -> str:
-        """``segment 2 of 5: llm_review``, or ``3 of 20 branches are done``."""
+        """``segment 2 of 5: llm_review``, ``3 of 20 branches are done``, or what :func:`describe_map` says."""
+        if self.map is not None:
+            return describe_map(self.map)
+        if self._cuts_items:
+            return "the items of a map are put into chunks"
         if self.branches is not None:
             failed = f", {self.branches['failed']} failed" if self.branches["failed"] else ""
             return f"{self.branches['done']} of {self.branches['total']} branches are done{failed}"
@@ -111,7 +129,30 @@ async def read_progress(handle: Handle, *, seconds: float = QUERY_SECONDS) -> Pr
         pending=tuple(pending),
         bag=body["bag"],
         branches=body.get("branches"),
+        map=body.get("map"),
     )
+
+
+def describe_map(found: Mapping[str, Any]) -> str:
+    """``4,200 of 10,000 items are done, 126 failed, 12 chunks in flight, 350 items/s, 17 s left``."""
+    what = "branches" if found["kind"] == "branches" else "items"
+    chunks, rate, left = found["in_flight"], found["items_per_second"], found.get("seconds_left")
+    parts = [f"{found['done']:,} of {found['total']:,} {what} are done"]
+    parts += [f"{found['failed']:,} failed"] if found["failed"] else []
+    parts += [f"{chunks:,} {'chunk' if chunks == 1 else 'chunks'} in flight"] if chunks else []
+    parts += [f"{_rounded(rate)} {what}/s"] if rate else []
+    parts += [f"{_duration(left)} left"] if left is not None else []
+    return ", ".join(parts)
+
+
+def _rounded(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= _WHOLE_FROM else f"{rate:.2g}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 2 * _MINUTE:
+        return f"{seconds:.0f} s"
+    return f"{seconds / _MINUTE:.0f} min" if seconds < 2 * _HOUR else f"{seconds / _HOUR:.1f} h"
 
 
 async def follow(handle: Handle) -> AsyncGenerator[Progress]:

@@ -19,7 +19,7 @@ from statebag.app.start import Handle, start_run
 from statebag.errors import StateBagError
 from statebag.nodes import NodeRegistry
 
-__all__ = ["Detached", "run", "stop_signals"]
+__all__ = ["Detached", "run", "stop_signals", "watch"]
 
 _CANCEL_SECONDS = 5.0
 
@@ -47,12 +47,31 @@ async def run(request: RunRequest, settings: Settings, registry: NodeRegistry, *
     """
     async with stop_signals() as stop, open_place(settings, registry) as place:
         started = await start_run(place.client, request, place.plugin.store, task_queue=settings.task_queue)
-        display = choose_display()
-        try:
-            display.note(f"run {request.execution_id}{' goes on or is over: joined' if started.joined else ' started'}")
-            return await _watch(started.handle, place, display, stop, auto_approve=auto_approve)
-        finally:
-            display.close()
+        said = f"run {request.execution_id}{' goes on or is over: joined' if started.joined else ' started'}"
+        outcome = await watch(started.handle, place, stop, said=said, auto_approve=auto_approve)
+        return {**outcome, "machine": started.machine}
+
+
+async def watch(handle: Handle, place: Place, stop: asyncio.Event, *, said: str, auto_approve: bool) -> Outcome:
+    """Show a run until it ends.
+
+    Args:
+        handle: The run.
+        place: Where it is.
+        stop: Ends the watching; with a server of our own, the run too.
+        said: The first line.
+        auto_approve: Answer each pause with an approval.
+
+    Raises:
+        StateBagError: the run could not be watched.
+        Detached: ``stop`` was set, with a server that goes on without us.
+    """
+    display = choose_display()
+    try:
+        display.note(said)
+        return await _watch(handle, place, display, stop, auto_approve=auto_approve)
+    finally:
+        display.close()
 
 
 async def _watch(handle: Handle, place: Place, display: Display, stop: asyncio.Event, *, auto_approve: bool) -> Outcome:

@@ -8,17 +8,23 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.client import (
+    Client,
+    WorkflowExecution,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+)
 
 from statebag.app.failures import ending_of, typed_rpc_errors
 from statebag.app.outcome import place_of, root_of
 from statebag.app.place import is_served
 from statebag.app.progress import ask, read_progress
-from statebag.app.start import MACHINE, Handle
+from statebag.app.start import MACHINES, Handle
 from statebag.bag import BagEngine, Place, read_all
 from statebag.errors import InputRefused, Problem, RunFailed
 
-__all__ = ["STATUSES", "history_of", "list_runs", "status_of"]
+__all__ = ["STATUSES", "history_of", "list_runs", "require_run", "status_of"]
 
 _QUICK_SECONDS = 3.0
 STATUSES: Mapping[str, WorkflowExecutionStatus] = {
@@ -53,9 +59,7 @@ async def status_of(client: Client, execution_id: str) -> dict[str, Any]:
     handle = client.get_workflow_handle(execution_id)
     with typed_rpc_errors(execution_id):
         described = await handle.describe()
-    if described.workflow_type != MACHINE:
-        text = f"{execution_id}: this is a workflow of type {described.workflow_type}, not a run of a document."
-        raise RunFailed(text, code="RUN_NOT_FOUND", details={"execution_id": execution_id})
+    require_run(described)
     body = await _summary(described)
     output, error = await _result_of(handle, described.status)
     if error is not None:
@@ -66,10 +70,22 @@ async def status_of(client: Client, execution_id: str) -> dict[str, Any]:
     if progress is not None:
         known = asdict(progress)
         body |= {name: known[name] for name in _OF_PROGRESS} | {"pending": list(progress.pending)}
-        body |= {"branches": progress.branches} if progress.branches else {}
+        fanned = {"branches": progress.branches, "map": progress.map}
+        body |= {name: found for name, found in fanned.items() if found}
     elif output:
         body |= {name: output[name] for name in ("total_segments", "loop_counter", "pauses")}
     return body
+
+
+def require_run(described: WorkflowExecutionDescription) -> None:
+    """Tell a run from other workflows.
+
+    Raises:
+        RunFailed: ``RUN_NOT_FOUND``: it is another workflow.
+    """
+    if described.workflow_type not in MACHINES:
+        text = f"{described.id}: this is a workflow of type {described.workflow_type}, not a run of a document."
+        raise RunFailed(text, code="RUN_NOT_FOUND", details={"execution_id": described.id})
 
 
 async def list_runs(client: Client, *, status: str | None, limit: int) -> list[dict[str, Any]]:
@@ -84,7 +100,8 @@ async def list_runs(client: Client, *, status: str | None, limit: int) -> list[d
         InputRefused: there is no such status.
         StateBagError: the server does not answer.
     """
-    query = f"WorkflowType = '{MACHINE}'"
+    machines = ", ".join(f"'{machine}'" for machine in MACHINES)
+    query = f"WorkflowType IN ({machines})"
     if status is not None:
         if status not in STATUSES:
             message = f"There is no status {status!r}. Use one of {', '.join(STATUSES)}."
@@ -146,6 +163,7 @@ async def _summary(found: WorkflowExecution) -> dict[str, Any]:
     body: dict[str, Any] = {
         "execution_id": found.id,
         "status": _NAME_OF.get(found.status, "RUNNING") if found.status is not None else "RUNNING",
+        "machine": found.workflow_type,
         "started_at": _text(found.start_time),
         "closed_at": _text(found.close_time),
     }

@@ -12,15 +12,19 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from statebag.app.failures import typed_rpc_errors
 from statebag.app.inputs import RunRequest
+from statebag.app.lineage import lineage_of
 from statebag.bag import TEMPORAL, upload_state
 from statebag.blobs import BlobStore
 from statebag.canonical import canonical_bytes, sha256_hex, size_of
 from statebag.errors import RunConflict
 
-__all__ = ["MACHINE", "Handle", "Started", "start_run"]
+__all__ = ["DISTRIBUTED_MACHINE", "MACHINE", "MACHINES", "Handle", "Started", "start_run"]
 
 MACHINE = "WorkflowOrchestrator"
 """Workflow type of the standard machine."""
+DISTRIBUTED_MACHINE = "WorkflowDistributedOrchestrator"
+"""Workflow type of the machine for documents with many segments."""
+MACHINES = (MACHINE, DISTRIBUTED_MACHINE)
 _INLINE_BYTES = 64 * 1024
 """A document or an initial state above it goes to the store, and a pointer to it into the input."""
 
@@ -32,6 +36,8 @@ class Started:
     """A run that goes on or is over."""
 
     handle: Handle
+    machine: str
+    """Its workflow type."""
     joined: bool
     """Whether it had been started before."""
 
@@ -47,13 +53,14 @@ async def start_run(client: Client, request: RunRequest, store: BlobStore, *, ta
         StateBagError: from the server or the store.
     """
     execution_id = request.execution_id
+    machine = DISTRIBUTED_MACHINE if request.distributed else MACHINE
     with typed_rpc_errors(execution_id):
         if request.named and (there := await _find(client, execution_id)) is not None and _counts(there):
             return await _join(client, request, there)
         body = _stored(request, store)
         try:
             handle: Handle = await client.start_workflow(
-                MACHINE,
+                machine,
                 body,
                 id=execution_id,
                 task_queue=task_queue,
@@ -68,7 +75,7 @@ async def start_run(client: Client, request: RunRequest, store: BlobStore, *, ta
         if request.named:
             described = await client.get_workflow_handle(execution_id, run_id=handle.result_run_id).describe()
             await _require_same_input(client, request, described)
-        return Started(handle=handle, joined=False)
+        return Started(handle=handle, machine=machine, joined=False)
 
 
 async def _find(client: Client, execution_id: str) -> WorkflowExecutionDescription | None:
@@ -86,7 +93,7 @@ def _counts(there: WorkflowExecutionDescription) -> bool:
 
 async def _join(client: Client, request: RunRequest, there: WorkflowExecutionDescription) -> Started:
     await _require_same_input(client, request, there)
-    return Started(handle=client.get_workflow_handle(there.id), joined=True)
+    return Started(handle=client.get_workflow_handle(there.id), machine=there.workflow_type, joined=True)
 
 
 async def _require_same_input(client: Client, request: RunRequest, there: WorkflowExecutionDescription) -> None:
@@ -101,12 +108,8 @@ async def _require_same_input(client: Client, request: RunRequest, there: Workfl
 
 async def _hash_of_input(client: Client, there: WorkflowExecutionDescription) -> str:
     """For runs that another client has started, without our memo."""
-    handle = client.get_workflow_handle(there.id, run_id=there.run_id)
-    async for event in handle.fetch_history_events(page_size=1):
-        payloads = event.workflow_execution_started_event_attributes.input.payloads
-        values = await client.data_converter.decode(payloads)
-        return sha256_hex(canonical_bytes(values[0] if values else None))
-    return ""
+    lineage = await lineage_of(client, there.id, there.run_id)
+    return sha256_hex(canonical_bytes(lineage.given))
 
 
 def _stored(request: RunRequest, store: BlobStore) -> dict[str, Any]:

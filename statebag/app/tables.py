@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from statebag.app.answers import describe_pause
+from statebag.app.progress import describe_map
 
 __all__ = ["print_table", "show_history", "show_runs", "show_status"]
 
@@ -29,6 +30,8 @@ def show_status(body: Mapping[str, Any]) -> None:
         branches = body["branches"]
         text = f"{branches['done']} of {branches['total']} done, {branches['failed']} failed"
         console.print(f"  branches {text}", markup=False)
+    if body.get("map"):
+        console.print(f"  map      {body['map']['label']}: {describe_map(body['map'])}", markup=False)
     for pause in body.get("pending", ()):
         console.print(f"  waits    {describe_pause(pause)}, until {_moment(pause['expires_at'])}", markup=False)
     if "error" in body:

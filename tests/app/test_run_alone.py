@@ -31,6 +31,7 @@ CONTRACT = [
     "pauses",
     "loop_counter",
     "trace",
+    "machine",
 ]
 
 
