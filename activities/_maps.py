@@ -16,8 +16,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities._errors import MAX_RETRIES, as_failures
 from activities._state import place_of
-from activities._threads import in_thread, sign_of_life, time_limit
+from activities._threads import in_thread, sign_of_life
 from statebag.bag import RunEngine
+from statebag.machine import FUNCTIONS
 
 __all__ = ["MapActivities"]
 
@@ -26,7 +27,7 @@ T = TypeVar("T")
 Task = Mapping[str, Any]
 """As for :class:`StateActivities`; ``chunk`` is a chunk's place in its round."""
 
-LINGER_SECONDS = 0.2
+LINGER_SECONDS = 0.05
 """Wait for more that end, once one has: a report costs events of history."""
 
 
@@ -71,13 +72,15 @@ class MapActivities:
         """Run the items of a chunk: ``{"succeeded", "failed"}``."""
         place, attempt = place_of(task), activity.info().attempt
         retries = task.get("max_retries", MAX_RETRIES)
+        # Not what the server grants, which is no more than the whole chunk has: a try would be cut short by the grace.
+        limit = task["map"].get("timeout_seconds", FUNCTIONS["run_chunk"].timeout_seconds)
         async with sign_of_life() as beat:
             return await self._call(
                 lambda: self._engine.run_chunk(
                     place, task["chunk"], attempt=attempt, max_retries=retries, heartbeat=beat
                 ),
                 max_retries=retries,
-                limit_seconds=time_limit(),
+                limit_seconds=limit,
             )
 
     @activity.defn(name="open_chunk")

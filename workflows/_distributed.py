@@ -34,8 +34,9 @@ class WorkflowDistributedOrchestrator(Orchestration):
     WAIT = State.WAIT_FOR_CALLBACK
     ASYNC = (None, State.WAIT_FOR_CALLBACK, State.MERGE_CALLBACK_RESULT)
 
-    def __init__(self) -> None:
-        super().__init__()
+    @workflow.init
+    def __init__(self, input: Any = None) -> None:  # noqa: A002 - the name that `run` has
+        super().__init__(input)
         self._map_state = State.EXECUTE_DISTRIBUTED_CHUNKS
 
     @workflow.run

@@ -38,9 +38,15 @@ class Orchestration(People):
     Queries ``pending``, ``progress``, ``current_state`` and ``trace``.
     """
 
-    def __init__(self) -> None:
+    @workflow.init
+    def __init__(self, input: Any = None) -> None:  # noqa: A002 - the name that `run` has
         super().__init__()
         self._claim: Claim | None = None
+        self._goes_on: State | None = None
+        """Where a run goes on in a new history; None in its first one."""
+        if isinstance(input, Mapping) and _CONTINUED in input and workflow.info().continued_run_id is not None:
+            # Answers and signals that come as the history begins are handled before `run` is.
+            self._goes_on = self._resume(input[_CONTINUED])
 
     async def _run_to_end(self, raw: Any) -> dict[str, Any]:
         """Run, and tell how it ended."""
@@ -60,8 +66,9 @@ class Orchestration(People):
         return {**self._progress(), **{name: value for name, value in more.items() if value}}
 
     async def _run(self, raw: Any) -> dict[str, Any]:
-        if isinstance(raw, Mapping) and _CONTINUED in raw and workflow.info().continued_run_id is not None:
-            state = self._resume(raw[_CONTINUED])
+        if self._goes_on is not None:
+            state = self._goes_on
+            self._hold_open_pauses()
         elif isinstance(raw, Mapping) and REDRIVE in raw:
             state = await self._take_up(raw[REDRIVE])
         else:
@@ -204,7 +211,7 @@ class Orchestration(People):
         if "map" not in state:
             return State.EXECUTE_SEGMENT
         self._map, self._carried_window = dict(state["map"]), state["window"]
-        self._hold_open_pauses()
+        self._show_waiting()
         return State(state["state"])
 
 

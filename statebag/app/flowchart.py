@@ -13,6 +13,7 @@ _SHAPES: Mapping[str, tuple[str, str]] = {
     "llm": ("([", "])"),
     "react": ("{{", "}}"),
     "aggregator": ("((", "))"),
+    "map": ("[[", "]]"),
 }
 _ESCAPES = {ord(mark): f"#{ord(mark)};" for mark in '"#&<>`|\\'}
 _START, _END = "begin", "finish"
@@ -22,7 +23,7 @@ def draw_plan(plan: Plan) -> str:
     """The text of the chart.
 
     A solid arrow is what follows, with the question on it where a person is asked first; a dashed one is a choice: of
-    a route, or of an answer. Branches are boxes inside of their group's.
+    a route, or of an answer. Branches are boxes inside of their group's, what runs for each item is one inside of its map's.
     """
     return "\n".join(["flowchart TD", *(f"    {line}" for line in _Chart(plan).lines())])
 
@@ -54,7 +55,8 @@ class _Chart:
                 continue
             yield f"subgraph {mark} [{label}]"
             for number, branch in enumerate(segment.branches):
-                yield f"    subgraph {mark}b{number} [{_quote(branch.id)}]"
+                name = "each item" if segment.type == "map" else branch.id
+                yield f"    subgraph {mark}b{number} [{_quote(name)}]"
                 if branch.segments[0].pause is not None:
                     yield f'        {mark}b{number}in((" "))'
                 yield from (f"        {line}" for line in self._boxes(branch.segments))

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from statebag.app.inputs import read_bytes
 from statebag.app.tables import print_table
-from statebag.config import LoadedDocument, PauseSpec, load_document
+from statebag.config import LoadedDocument, Node, PauseSpec, load_document
 from statebag.nodes import NodeRegistry
 from statebag.plan import BranchNeeds, Plan, Segment, plan_document
 
@@ -35,11 +35,12 @@ def read_plan(file: str, registry: NodeRegistry) -> tuple[LoadedDocument, Plan]:
 
 
 def show_plan(plan: Plan, name: str) -> None:
-    """A line on the whole, then a line for each segment; those of branches stand below their group."""
+    """A line on the whole, then a line for each segment; those of branches and items stand below their group or map."""
     console = Console(highlight=False, soft_wrap=True)
     inside = sum(1 for _ in plan.all_segments()) - plan.total_segments
+    owners = sorted({"items" if segment.type == "map" else "branches" for segment in plan.segments if segment.branches})
     counts = [
-        _count(plan.total_segments, "segment") + (f" and {inside} inside of branches" if inside else ""),
+        _count(plan.total_segments, "segment") + (f" and {inside} inside of {' and '.join(owners)}" if inside else ""),
         _count(plan.llm_segments, "model call"),
         _count(plan.hitp_segments, "pause"),
     ]
@@ -50,8 +51,19 @@ def show_plan(plan: Plan, name: str) -> None:
 
 
 def name_of(segment: Segment) -> str:
-    """Ids of its nodes in running order, or the label of a group."""
-    return ", ".join(node.id for node in segment.nodes) or segment.label
+    """Ids of its nodes in running order, or the label of a group; of a map also what it is over."""
+    names = ", ".join(node.id for node in segment.nodes) or segment.label
+    return f"{names} over {_items_of(segment.nodes[0])}" if segment.type == "map" else names
+
+
+def _items_of(node: Node) -> str:
+    """The file or the list with the items of a map, as its node names it."""
+    config = node.config
+    reader = config.get("item_reader")
+    if reader is not None:
+        return reader["file"]
+    written = next(config[key] for key in ("input_list_key", "items_path", "items") if config.get(key) is not None)
+    return _count(len(written), "item") if isinstance(written, list) else str(written)
 
 
 def describe_question(pause: PauseSpec) -> str:
@@ -77,11 +89,13 @@ def _rows(segments: Sequence[Segment], *, end: str, depth: int = 0) -> Iterator[
             _pause(segment),
             _following(segment, end),
             ", ".join(segment.dependencies),
-            "yes" if segment.outside else "",
+            "yes" if segment.outside or segment.calls else "",
         )
         for branch in segment.branches:
-            yield (f"{indent}  {branch.id}", "branch", _needs(branch.needs), "", "", "", "")
-            yield from _rows(branch.segments, end="join", depth=depth + 2)
+            of_map = segment.type == "map"
+            kind, needs = ("each item", "") if of_map else ("branch", _needs(branch.needs))
+            yield (f"{indent}  {branch.id}", kind, needs, "", "", "", "")
+            yield from _rows(branch.segments, end="done" if of_map else "join", depth=depth + 2)
 
 
 def _pause(segment: Segment) -> str:

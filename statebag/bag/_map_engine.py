@@ -20,6 +20,7 @@ from statebag.config import ItemReader
 from statebag.config.templates import render
 from statebag.errors import StateBagError
 from statebag.maps import (
+    PAGE_CHUNKS,
     Chunk,
     Manifest,
     Outcome,
@@ -101,7 +102,7 @@ class MapEngine(BagEngine):
         """
         blobs, bag = self._open(place)
         work = self._work_of(bag, blobs)
-        chunk = work.read_manifest(blobs).chunk(unit, blobs)
+        chunk = self._chunk_at(work, unit, blobs)
         known = find_outcome(chunk.number, map_id=work.id, rounds=work.rounds, blobs=blobs, earlier=False)
         if known is not None:
             return known.report()
@@ -111,10 +112,10 @@ class MapEngine(BagEngine):
         if reads:
             user.prefetch(reads)
         calls = bool(work.planned.body.get("calls"))
-        context = self._context_of(bag, work, heartbeat, attempt)
+        # What an earlier try, or an earlier round, has called is not called again.
+        tries = attempt + work.rounds
+        context = self._context_of(bag, work, heartbeat, tries)
         if calls:
-            # What an earlier try, or an earlier round, has called is not called again.
-            tries = attempt + work.rounds
             steps = RecordedSteps(blobs, f"maps/{work.id}/{chunk.number:08d}", attempt=tries)
             context = replace(context, steps=steps)
         runs = run_items(
@@ -151,7 +152,7 @@ class MapEngine(BagEngine):
         """
         blobs, bag = self._open(place)
         work = self._work_of(bag, blobs)
-        chunk = work.read_manifest(blobs).chunk(unit, blobs)
+        chunk = self._chunk_at(work, unit, blobs)
         known = find_outcome(chunk.number, map_id=work.id, rounds=work.rounds, blobs=blobs, earlier=False)
         if known is not None:
             return {"positions": [], **known.report()}
@@ -166,7 +167,7 @@ class MapEngine(BagEngine):
         """Make the bag of an item that is a line of its own; returns and raises as :meth:`begin_branch`."""
         blobs, parent = self._open(place)
         work = self._work_of(parent, blobs)
-        chunk = work.read_manifest(blobs).chunk(unit, blobs)
+        chunk = self._chunk_at(work, unit, blobs)
         born = bear_item(parent, work, self._items_of(chunk, work, blobs)[0][position], blobs)
         making = Attempt(lineage=place.lineage, version=1, action="sync_branch", result_id=f"item:{born.branch_index}")
         return self._begin_line(born, blobs, making, attempt=attempt, heartbeat=heartbeat)
@@ -181,7 +182,7 @@ class MapEngine(BagEngine):
         """
         blobs, parent = self._open(place)
         work = self._work_of(parent, blobs)
-        chunk = work.read_manifest(blobs).chunk(unit, blobs)
+        chunk = self._chunk_at(work, unit, blobs)
         items, found = self._items_of(chunk, work, blobs)
         failed = set(found)
         for result in results:
@@ -201,7 +202,7 @@ class MapEngine(BagEngine):
         """Record that a chunk ended without a word: its items failed, unless it has an outcome after all."""
         blobs, bag = self._open(place)
         work = self._work_of(bag, blobs)
-        chunk = work.read_manifest(blobs).chunk(unit, blobs)
+        chunk = self._chunk_at(work, unit, blobs)
         shown = {"error": {"code": error["code"], "message": error["message"]}}
         at = _positions_of(chunk)
         lost = self._outcome(chunk, dict.fromkeys(at, shown), at, work, blobs)
@@ -275,6 +276,14 @@ class MapEngine(BagEngine):
             return write_manifest(open_items(), chunk_size=size, blobs=blobs, heartbeat=heartbeat)
         needs = read_needs(open_items(), id_key=spec.id_key, depends_on=spec.depends_on, where=where)
         return write_waves(open_items(), needs, chunk_size=size, blobs=blobs, heartbeat=heartbeat, where=where)
+
+    def _chunk_at(self, work: MapWork, unit: int, blobs: ExecutionBlobs) -> Chunk:
+        """The chunk at a place of this round; a worker parses a page once for all of its chunks."""
+        key = (blobs.prefix, f"{work.id}/{work.rounds}")
+        manifest = self._kept.get(key, lambda: work.read_manifest(blobs))
+        number, place = divmod(unit, PAGE_CHUNKS)
+        page = self._kept.get((blobs.prefix, manifest.pages[number].key), lambda: manifest.page(number, blobs))
+        return page[place]
 
     def _work_of(self, bag: Bag, blobs: ExecutionBlobs) -> MapWork:
         return MapWork.of(bag, lambda plan, index: self._plans.segment_of(plan, index, blobs))

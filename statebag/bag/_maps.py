@@ -11,6 +11,7 @@ from statebag.bag._bag import Bag
 from statebag.bag._execute import PlannedSegment
 from statebag.bag._fields import Listed, UserFields
 from statebag.bag._groups import BranchBag
+from statebag.bag._history import log_id_of
 from statebag.bag._hydrate import hydrate_branch
 from statebag.bag._kernel import Kernel
 from statebag.bag._offload import OffloadPolicy
@@ -182,7 +183,8 @@ def join_map(bag: Bag, work: MapWork, found: Gathered, blobs: ExecutionBlobs, *,
         "timestamp": now.astimezone(UTC).isoformat(timespec="milliseconds"),
         "status": "COMPLETED" if why is None else "FAILED",
     }
-    entry["log_id"] = sha256_hex(f"{work.id}/{work.rounds}".encode())[:32]
+    place = "@".join((work.planned.body["id"], *map(str, bag.kernel.forked_at)))
+    entry["log_id"] = log_id_of(bag.control.execution_id, f"map:{place}", work.visit, work.rounds)
     if why is not None:
         text = f"map `{node.id}`: {why}.{_first_of(found)}"
         error = {"code": "TOLERANCE_EXCEEDED", "message": text, **counts}

@@ -14,7 +14,7 @@ from statebag.blobs import ExecutionBlobs, Pointer
 from statebag.canonical import canonical_bytes
 from statebag.maps._waves import Needs, compress, find_waves
 
-__all__ = ["Chunk", "Manifest", "chunk_size_for", "write_manifest", "write_waves"]
+__all__ = ["PAGE_CHUNKS", "Chunk", "Manifest", "chunk_size_for", "write_manifest", "write_waves"]
 
 PAGE_CHUNKS = 100
 """Chunks that a page lists: a worker reads one page for a chunk."""
@@ -93,15 +93,14 @@ class Manifest:
             pages=tuple(Pointer.from_json(page) for page in body["pages"]),
         )
 
-    def chunk(self, unit: int, blobs: ExecutionBlobs) -> Chunk:
-        """The chunk at place ``unit`` of this round."""
-        page = blobs.get(self.pages[unit // PAGE_CHUNKS])
-        return Chunk.from_json(page["chunks"][unit % PAGE_CHUNKS])
+    def page(self, number: int, blobs: ExecutionBlobs) -> Sequence[Chunk]:
+        """The chunks that a page lists, :data:`PAGE_CHUNKS` or, on the last one, less."""
+        return [Chunk.from_json(entry) for entry in blobs.get(self.pages[number])["chunks"]]
 
     def chunks(self, blobs: ExecutionBlobs) -> Iterator[Chunk]:
         """All chunks of this round, a page in memory at a time."""
-        for page in self.pages:
-            yield from (Chunk.from_json(entry) for entry in blobs.get(page)["chunks"])
+        for number in range(len(self.pages)):
+            yield from self.page(number, blobs)
 
     @staticmethod
     def of(chunks: Iterable[Chunk], *, total_items: int | None, blobs: ExecutionBlobs) -> Manifest:

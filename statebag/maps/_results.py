@@ -98,6 +98,7 @@ def gather(
     warnings: dict[str, Mapping[str, Any]] = {}
     sample: list[Mapping[str, Any]] = []
     waves: list[list[tuple[Chunk, Outcome]]] = []
+    mixed = sum(times for _, times in manifest.waves) > 1
     for chunk in manifest.chunks(blobs):
         heartbeat({"chunk": chunk.number})
         outcome = _outcome_of(chunk, newest, map_id, blobs)
@@ -109,7 +110,7 @@ def gather(
             logs = {"logs": outcome.logs.to_json()} if outcome.logs else {}
             entry = {**place, "results": outcome.results.to_json(), "failed_at": list(outcome.failed_at), **logs}
             parts["SUCCEEDED"].add(entry, items=outcome.succeeded)
-        for failure in _failures_of(chunk, outcome, blobs):
+        for failure in _failures_of(chunk, outcome, blobs, mixed=mixed):
             parts["FAILED"].add(failure)
             if len(sample) < _SAMPLE:
                 sample.append(failure)
@@ -147,11 +148,12 @@ def _outcome_of(chunk: Chunk, newest: Mapping[int, int], map_id: str, blobs: Exe
     return find_outcome(chunk.number, map_id=map_id, rounds=newest[chunk.number], blobs=blobs, earlier=False)
 
 
-def _failures_of(chunk: Chunk, outcome: Outcome, blobs: ExecutionBlobs) -> Iterator[dict[str, Any]]:
+def _failures_of(chunk: Chunk, outcome: Outcome, blobs: ExecutionBlobs, *, mixed: bool) -> Iterator[dict[str, Any]]:
+    """Entries on the failed items; ``mixed`` says that items of a chunk may not follow one another in the list."""
     if not outcome.failed_at:
         return
     results = blobs.get(outcome.results)
-    indexes = blobs.get(chunk.items)["indexes"] if chunk.wave else None
+    indexes = blobs.get(chunk.items)["indexes"] if mixed else None
     for at in outcome.failed_at:
         index = indexes[at] if indexes else chunk.start + at
         yield {"item_index": index, "chunk": chunk.number, "error": results[at]["error"]}

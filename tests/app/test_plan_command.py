@@ -22,6 +22,7 @@ from statebag.config import Node, PauseSpec, load_document
 from statebag.nodes import load_registry
 from statebag.plan import BranchNeeds, BranchPlan, ListNeed, Plan, Segment, Strategy, plan_document
 from tests.app.shell import Ended
+from tests.mapping import document_of, mapping
 from tests.rig import asks, chain, llm, sets
 
 ShowPlan = Callable[..., Ended]
@@ -348,3 +349,46 @@ def test_a_file_that_is_not_there(monkeypatch: pytest.MonkeyPatch, capfd: pytest
     monkeypatch.setattr(sys, "argv", ["statebag", "plan", "nowhere.json"])
     assert run_command() == 2
     assert capfd.readouterr().err.startswith("FILE_UNREADABLE: ")
+
+
+def test_a_map_says_what_it_is_over(show: ShowPlan) -> None:
+    named = [
+        ({}, "m over xs"),
+        ({"items_path": "order.lines"}, "m over order.lines"),
+        ({"items": "{{ lines }}"}, "m over {{ lines }}"),
+        ({"items": ["a", "b"]}, "m over 2 items"),
+        ({"item_reader": {"format": "CSV", "file": "prices.csv"}}, "m over prices.csv"),
+    ]
+    for config, text in named:
+        ended = show(chain(mapping(llm("price"), **config)))
+        assert cells(ended.out)[1:] == [["0", "map", text, "", "end", "", "yes"]]
+
+
+def test_what_runs_for_each_item_stands_below_its_map(show: ShowPlan) -> None:
+    document = document_of(sets("b", b=1), sets("c", c=1), edges=[asks("b", "c", prompt="Sure?")])
+    ended = show(document)
+    assert ended.out.startswith("2 segments and 2 inside of items, 0 model calls, 1 pause; ")
+    assert [row[:5] for row in cells(ended.out)[1:]] == [
+        ["0", "map", "m over xs", "", "1"],
+        ["  item", "each item", "", "", ""],
+        ["    0/I/0", "normal", "b", "", "0/I/1"],
+        ["    0/I/1", "normal", "c", "Sure?", "done"],
+        ["1", "normal", "after", "", "end"],
+    ]
+    assert show(document, "--mermaid").out.splitlines() == [
+        "flowchart TD",
+        '    begin(["start"])',
+        '    subgraph s0 ["0: m over xs"]',
+        '        subgraph s0b0 ["each item"]',
+        '            s1["0/I/0: b"]',
+        '            s2["0/I/1: c"]',
+        "        end",
+        "    end",
+        '    s3["1: after"]',
+        '    finish(["end"])',
+        "    begin --> s0",
+        '    s1 -->|"Sure?"| s2',
+        "    s0 --> s3",
+        "    s3 --> finish",
+    ]
+    assert '    s0[["0: m over xs"]]' in show(document_of(llm("price")), "--mermaid").out.splitlines()

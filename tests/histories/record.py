@@ -11,18 +11,23 @@ import contextlib
 import socket
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
+from statebag.errors import NodeFailed
 from tests.conftest import SCRIPTS
-from tests.rig import Rig, asks, chain, forks, group, llm, run_ids, sets, start_rig
+from tests.mapping import document_of, mapping
+from tests.rig import DISTRIBUTED, Rig, asks, chain, events_of, forks, group, llm, probe, run_ids, sets, start_rig
 
 FOLDER = Path(__file__).parent
 EVENTS_BEFORE_CONTINUE = 40
+"""On the server of :data:`SHORT`."""
 
 Handle = WorkflowHandle[Any, Any]
 Path_ = Callable[[Rig], Awaitable[Handle]]
@@ -283,7 +288,264 @@ async def branch_of(rig: Rig, handle: Handle) -> Handle:
                 return branch
 
 
-PATHS: tuple[Path_, ...] = (
+THREE: Any = {"initial_state": {"xs": [1, 2, 3]}}
+DOUBLING = sets("s", twice="{{item}}")
+ASKING_ITEMS = {"edges": [asks("b", "c", output_key="answer")], "chunk_size": 2}
+
+
+def asking(**config: Any) -> Any:
+    """A document with a map that asks at each item."""
+    return document_of(sets("b", first="{{item}}"), sets("c", second="{{answer}}"), **{**ASKING_ITEMS, **config})
+
+
+async def map_straight(rig: Rig) -> Handle:
+    """A map over two chunks to a success."""
+    document = chain(sets("a", xs=[1, 2, 3]), mapping(DOUBLING, chunk_size=2), sets("z", z=1))
+    return await rig.start(document, id="map-straight")
+
+
+async def map_over_tolerance(rig: Rig) -> Handle:
+    """Chunks fail one after another, until more has failed than is tolerated."""
+    document = document_of(BROKEN, chunk_size=1, strategy="SAFE", tolerated_failure_count=1)
+    return await rig.start(document, id="map-over-tolerance", initial_state={"xs": [1, 2, 3, 4]})
+
+
+async def map_stopped(rig: Rig) -> Handle:
+    """A chunk fails, and the one beside it is canceled."""
+    return await rig.start(halved(rig, "map-stopped"), id="map-stopped", **THREE)
+
+
+def halved(rig: Rig, name: str) -> Any:
+    """A map whose first item waits until it is canceled, and whose second one fails as soon as it does."""
+    waits = threading.Event()
+
+    def call(node: Any, scope: Any, context: Any) -> dict[str, Any]:
+        if scope["item"] == 1:
+            waits.set()
+            while True:
+                context.heartbeat(None)
+                time.sleep(0.05)
+        waits.wait(10)
+        raise NodeFailed("bad")
+
+    rig.behaviours[name] = call
+    return document_of(probe("p", name, heartbeat_seconds=5), chunk_size=1, max_concurrency=2)
+
+
+async def map_in_waves(rig: Rig) -> Handle:
+    """Items that depend on each other."""
+    items = [{"id": "c", "after": ["b", "a"]}, {"id": "b", "after": ["a"]}, {"id": "a"}, {"id": "d"}]
+    document = document_of(DOUBLING, depends_on="after")
+    return await rig.start(document, id="map-in-waves", initial_state={"xs": items})
+
+
+async def map_in_batches(rig: Rig) -> Handle:
+    """Two chunks, and then the third one."""
+    document = document_of(DOUBLING, strategy="BATCHED", chunk_size=1, max_concurrency=2)
+    return await rig.start(document, id="map-in-batches", **THREE)
+
+
+async def map_unreadable(rig: Rig) -> Handle:
+    """There is no list."""
+    return await rig.start(document_of(DOUBLING), id="map-unreadable", initial_state={"xs": "abc"})
+
+
+async def map_paused(rig: Rig) -> Handle:
+    """Two items ask; one is approved, the other one rejected."""
+    return await answered(rig, await rig.start(asking(on_error="continue"), id="map-paused", **THREE))
+
+
+async def answered(rig: Rig, handle: Handle) -> Handle:
+    """The run, whose three items have got their answers."""
+    for index, decision in ((2, "APPROVED"), (0, "REJECTED"), (1, "APPROVED")):
+        await rig.pause_of(handle, f"0/I{index}:1-1")
+        await rig.respond(handle, {"pause_id": f"0/I{index}:1-1", "decision": decision, "response": "fine"})
+    return handle
+
+
+async def map_lost(rig: Rig) -> Handle:
+    """A chunk is terminated while its items wait for people."""
+    handle = await rig.start(asking(on_error="continue"), id="map-lost", **THREE)
+    for index in range(3):
+        await rig.pause_of(handle, f"0/I{index}:1-1")
+    await (await child_of(rig, handle, 0)).terminate()
+    await rig.respond(handle, {"pause_id": "0/I2:1-1"})
+    return handle
+
+
+async def map_in_windows(rig: Rig) -> Handle:
+    """Two windows."""
+    document = document_of(DOUBLING, chunk_size=1, windows=2)
+    return await rig.start(document, id="map-in-windows", initial_state={"xs": [1, 2, 3, 4]})
+
+
+async def map_canceled(rig: Rig) -> Handle:
+    """The run is canceled while its chunks wait for people."""
+    handle = await rig.start(asking(), id="map-canceled", **THREE)
+    await rig.pause_of(handle, "0/I0:1-1")
+    await rig.pause_of(handle, "0/I2:1-1")
+    await handle.cancel()
+    return handle
+
+
+async def map_redriven(rig: Rig) -> Handle:
+    """The history of the run that takes up one whose map has failed."""
+    bad = [2]
+
+    def call(node: Any, scope: Any, context: Any) -> dict[str, Any]:
+        if scope["item"] in bad:
+            raise NodeFailed("bad for now")
+        return {"ok": scope["item"]}
+
+    rig.behaviours["map-redriven"] = call
+    document = document_of(probe("p", "map-redriven"), chunk_size=1)
+    handle = await rig.start(document, id="map-redriven", **THREE)
+    await rig.failure(handle)
+    bad.clear()
+    redrive = {"ownerId": "acme", "workflowId": "review", "lineages": [handle.first_execution_run_id]}
+    return await rig.start_raw({"$redrive": redrive}, id="map-redriven")
+
+
+async def map_continued(rig: Rig) -> Handle:
+    """The history gets long, and the run goes on in a new one, with chunks in flight whose items wait for people."""
+    indexes = range(2)
+    items = mapping(sets("b"), sets("c"), edges=[asks("b", "c")], chunk_size=1, max_concurrency=1)
+    handle = await rig.start(chain(items), id="map-continued", initial_state={"xs": list(indexes)})
+    current = rig.client.get_workflow_handle(handle.id)
+    for index in indexes:
+        await rig.pause_of(current, f"0/I{index}:1-1")
+    while len(await run_ids(rig, handle)) == 1:
+        await asyncio.sleep(0.05)
+    for index in indexes:
+        await rig.respond(current, {"pause_id": f"0/I{index}:1-1", "response": index})
+    return handle
+
+
+async def chunk_straight(rig: Rig) -> Handle:
+    """The history of a chunk whose items run in the worker itself."""
+    document = document_of(DOUBLING, chunk_size=2)
+    return await child_of(rig, await rig.start(document, id="chunk-straight", **THREE), 0)
+
+
+async def chunk_of_calls(rig: Rig) -> Handle:
+    """The history of a chunk whose items call models."""
+    document = document_of(llm("say", "About {{item}}"), chunk_size=2)
+    return await child_of(rig, await rig.start(document, id="chunk-of-calls", **THREE), 0)
+
+
+async def chunk_paused(rig: Rig) -> Handle:
+    """The history of a chunk whose items ask."""
+    handle = await answered(rig, await rig.start(asking(on_error="continue"), id="chunk-paused", **THREE))
+    return await child_of(rig, handle, 0)
+
+
+async def chunk_loses_item(rig: Rig) -> Handle:
+    """The history of a chunk one of whose items is terminated."""
+    handle = await rig.start(asking(on_error="continue"), id="chunk-loses-item", **THREE)
+    for index in range(3):
+        await rig.pause_of(handle, f"0/I{index}:1-1")
+    chunk = await child_of(rig, handle, 0)
+    await (await child_of(rig, chunk, 1)).terminate()
+    for index in (0, 2):
+        await rig.respond(handle, {"pause_id": f"0/I{index}:1-1"})
+    return chunk
+
+
+async def chunk_canceled(rig: Rig) -> Handle:
+    """The history of a chunk that is canceled in its call, since the one beside it has failed."""
+    document = halved(rig, "chunk-canceled")
+    return await child_of(rig, await rig.start(document, id="chunk-canceled", **THREE), 0)
+
+
+async def chunk_window(rig: Rig) -> Handle:
+    """The history of a window over some of a map's chunks."""
+    document = document_of(DOUBLING, chunk_size=1, windows=2)
+    handle = await rig.start(document, id="chunk-window", initial_state={"xs": [1, 2, 3, 4]})
+    return await child_of(rig, handle, 0)
+
+
+async def chunk_of_branches(rig: Rig) -> Handle:
+    """The history of a chunk of a fork's branches."""
+    handle = await rig.start(spread_fork(), id="chunk-of-branches", machine=DISTRIBUTED)
+    await rig.pause_of(handle, "1/B0:1-1")
+    await rig.respond(handle, {"pause_id": "1/B0:1-1"})
+    return await child_of(rig, handle, 0)
+
+
+async def item_paused(rig: Rig) -> Handle:
+    """The history of an item that asks."""
+    handle = await rig.start(asking(on_error="continue"), id="item-paused", **THREE)
+    await answered(rig, handle)
+    return await child_of(rig, await child_of(rig, handle, 0), 1)
+
+
+def spread_fork() -> Any:
+    """A document with a fork in chunks, of which one branch asks."""
+    return forks(
+        sets("a", a=1),
+        [sets("b", b=1), sets("b2", b2=1)],
+        *[[sets(f"c{number}", **{f"c{number}": 1})] for number in range(10)],
+        join=sets("z", z=1),
+        edges=[asks("b", "b2")],
+        distributed_mode=True,
+    )
+
+
+async def distributed_small(rig: Rig) -> Handle:
+    """The distributed machine from state to state, with a pause."""
+    document = chain(sets("a", x=1), llm("b"), sets("c", y=2), edges=[asks("b", "c")])
+    handle = await rig.start(document, id="distributed-small", machine=DISTRIBUTED)
+    await rig.pause(handle)
+    await rig.respond(handle, {})
+    return handle
+
+
+async def distributed_large(rig: Rig) -> Handle:
+    """The distributed machine in stretches, with a pause between two."""
+    document = chain(sets("a", x=1), llm("b"), sets("c", y=2), edges=[asks("b", "c")], distributed_mode=True)
+    handle = await rig.start(document, id="distributed-large", machine=DISTRIBUTED)
+    await rig.pause(handle)
+    await rig.respond(handle, {})
+    return handle
+
+
+async def distributed_branches(rig: Rig) -> Handle:
+    """A fork in two chunks; a branch asks."""
+    handle = await rig.start(spread_fork(), id="distributed-branches", machine=DISTRIBUTED)
+    await rig.pause_of(handle, "1/B0:1-1")
+    await rig.respond(handle, {"pause_id": "1/B0:1-1"})
+    return handle
+
+
+async def distributed_map(rig: Rig) -> Handle:
+    """A map in a small document."""
+    document = chain(sets("a", xs=[1, 2, 3]), mapping(DOUBLING, chunk_size=2), sets("z", z=1))
+    return await rig.start(document, id="distributed-map", machine=DISTRIBUTED)
+
+
+async def distributed_map_in_stretch(rig: Rig) -> Handle:
+    """A map and what is around it in one stretch."""
+    nodes = (sets("a", xs=[1, 2, 3]), mapping(DOUBLING, chunk_size=2), llm("z"))
+    document = chain(*nodes, distributed_mode=True)
+    return await rig.start(document, id="distributed-map-in-stretch", machine=DISTRIBUTED)
+
+
+async def distributed_failed(rig: Rig) -> Handle:
+    """A stretch fails."""
+    document = chain(sets("a", x=1), llm("b"), BROKEN, distributed_mode=True)
+    return await rig.start(document, id="distributed-failed", machine=DISTRIBUTED)
+
+
+async def child_of(rig: Rig, handle: Handle, number: int) -> Handle:
+    """The chunk, branch or item of that number, as soon as it has begun."""
+    while True:
+        for event in await events_of(handle, "CHILD_WORKFLOW_EXECUTION_STARTED"):
+            name = event.child_workflow_execution_started_event_attributes.workflow_execution.workflow_id
+            if name.endswith(f"/{number}"):
+                return rig.client.get_workflow_handle(name)
+
+
+SHORT: tuple[Path_, ...] = (
     straight,
     pause_approved,
     pause_rejected,
@@ -315,7 +577,40 @@ PATHS: tuple[Path_, ...] = (
     branch_loop_limit,
     branch_canceled,
     branch_continued,
+    map_continued,
 )
+"""Recorded on a server that soon wants a new history."""
+
+LONG: tuple[Path_, ...] = (
+    map_straight,
+    map_over_tolerance,
+    map_stopped,
+    map_in_waves,
+    map_in_batches,
+    map_unreadable,
+    map_paused,
+    map_lost,
+    map_in_windows,
+    map_canceled,
+    map_redriven,
+    chunk_straight,
+    chunk_of_calls,
+    chunk_paused,
+    chunk_loses_item,
+    chunk_canceled,
+    chunk_window,
+    chunk_of_branches,
+    item_paused,
+    distributed_small,
+    distributed_large,
+    distributed_branches,
+    distributed_map,
+    distributed_map_in_stretch,
+    distributed_failed,
+)
+"""Recorded on a server that lets a history grow."""
+
+PATHS = (*SHORT, *LONG)
 
 
 async def record(rig: Rig, path: Path_) -> None:
@@ -341,21 +636,30 @@ def _without_places(text: str) -> str:
 
 async def main() -> None:
     """Record the paths that have no history yet."""
+    limit = f"limit.historyCount.suggestContinueAsNew={EVENTS_BEFORE_CONTINUE}"
+    for paths, options in ((SHORT, ["--dynamic-config-value", limit]), (LONG, [])):
+        missing = [path for path in paths if not _is_recorded(path.__name__.replace("_", "-"))]
+        if missing:
+            await record_all(missing, options)
+
+
+async def record_all(paths: Iterable[Path_], server_options: list[str]) -> None:
+    """Record ``paths`` on a server of their own."""
     server = await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(SCRIPTS / "temporal"),
         dev_server_log_level="error",
-        dev_server_extra_args=[
-            "--dynamic-config-value",
-            f"limit.historyCount.suggestContinueAsNew={EVENTS_BEFORE_CONTINUE}",
-        ],
+        dev_server_extra_args=server_options,
     )
     with tempfile.TemporaryDirectory() as folder:
         async with server as environment:
             address = environment.client.service_client.config.target_host
             async with start_rig(address, Path(folder)) as rig:
-                for path in PATHS:
-                    if not list(FOLDER.glob(f"{path.__name__.replace('_', '-')}*.json")):
-                        await record(rig, path)
+                for path in paths:
+                    await record(rig, path)
+
+
+def _is_recorded(name: str) -> bool:
+    return any((FOLDER / f"{name}{suffix}.json").exists() for suffix in ("", "-1"))
 
 
 if __name__ == "__main__":

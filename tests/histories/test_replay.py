@@ -77,15 +77,44 @@ class ChangedBranch(workflows.BranchWorkflow):
         return following
 
 
+@workflow.defn(name="WorkflowDistributedOrchestrator", sandboxed=False)
+class ChangedDistributed(workflows.WorkflowDistributedOrchestrator):
+    """The same of the distributed machine."""
+
+    @workflow.run
+    async def run(self, input: Any = None) -> dict[str, Any]:
+        """Has to be named again in a subclass."""
+        return await super().run(input)
+
+    async def _advance(self, state: State) -> State:
+        following = await super()._advance(state)
+        await workflow.execute_local_activity("publish_event", {}, start_to_close_timeout=timedelta(seconds=5))
+        return following
+
+
+@workflow.defn(name="ChunkWorkflow", sandboxed=False)
+class ChangedChunk(workflows.ChunkWorkflow):
+    """Publishes an event before it runs a chunk, or a window."""
+
+    @workflow.run
+    async def run(self, task: Mapping[str, Any]) -> dict[str, Any]:
+        """Has to be named again in a subclass."""
+        await workflow.execute_local_activity("publish_event", {}, start_to_close_timeout=timedelta(seconds=5))
+        return await super().run(task)
+
+
 @pytest.mark.parametrize(
     "name",
     [
         *("straight", "pause-approved", "node-failed", "continued-1", "forked", "fork-paused-1"),
         *("branch-straight", "branch-paused", "branch-nested", "branch-continued-1"),
+        *("map-straight", "map-paused", "map-redriven", "map-continued-2", "item-paused"),
+        *("chunk-straight", "chunk-of-calls", "chunk-paused", "chunk-window", "chunk-of-branches"),
+        *("distributed-small", "distributed-large", "distributed-branches", "distributed-map"),
     ],
 )
 async def test_a_changed_workflow_does_not_replay(name: str, plugin: StateBagPlugin) -> None:
-    plugin.workflows = [Changed, ChangedBranch]
+    plugin.workflows = [Changed, ChangedBranch, ChangedDistributed, ChangedChunk]
     replayer = Replayer(workflows=[], plugins=[plugin])
     result = await replayer.replay_workflow(read(FOLDER / f"{name}.json"), raise_on_replay_failure=False)
     assert isinstance(result.replay_failure, NondeterminismError)

@@ -78,7 +78,7 @@ async def test_a_chunk_that_takes_too_long_counts_as_failed(rig: Rig) -> None:
 
 
 async def test_a_map_that_can_not_succeed_any_more_ends_what_is_under_way(rig: Rig) -> None:
-    entered, go_on = rig.gate("never")
+    _, go_on = rig.gate("never")
 
     def call(node: Any, scope: Any, context: Any) -> dict[str, Any]:
         if scope["item"] < 10:
@@ -105,7 +105,7 @@ async def test_a_map_that_can_not_succeed_any_more_ends_what_is_under_way(rig: R
 
 
 async def test_cancelling_a_run_ends_its_chunks_first(rig: Rig) -> None:
-    entered, go_on = rig.gate("until-cancelled-gate")
+    _, go_on = rig.gate("until-cancelled-gate")
 
     def call(node: Any, scope: Any, context: Any) -> dict[str, Any]:
         if scope["item"] == 25:

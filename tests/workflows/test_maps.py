@@ -226,7 +226,7 @@ async def test_progress_tells_items_chunks_and_rate_while_a_map_runs(rig: Rig) -
         "failed": 0,
     }
     assert shown["items_per_second"] > 0
-    assert shown["seconds_left"] > 0
+    assert shown["seconds_left"] >= 0
     go_on.set()
     await handle.result()
     assert "map" not in await handle.query("progress")
