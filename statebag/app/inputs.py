@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from statebag.canonical import canonical_bytes, parse_json, sha256_hex
-from statebag.config import load_document, merge_initial_state, parse_execution_input
+from statebag.config import asks_for_distribution, load_document, merge_initial_state, parse_execution_input
 from statebag.errors import InputRefused, Problem, StateBagError, Unserialisable
 from statebag.nodes import NodeRegistry
 from statebag.plan import plan_document
@@ -112,7 +112,7 @@ def read_request(
         state=state,
         mock=mock,
         total_segments=total,
-        distributed=large or _asks_for_distribution(document, document.get("initial_state"), state),
+        distributed=large or asks_for_distribution(document, document.get("initial_state"), state),
         warnings=tuple(warnings),
     )
     problems += check_execution_id(request.execution_id)
@@ -202,11 +202,6 @@ def slug_of(text: str) -> str:
     """A name that can stand in an id and on a command line: lower case, words joined by hyphens."""
     words: Iterable[str] = re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).lower())
     return "-".join(words)[:_SLUG_LENGTH].strip("-") or "workflow"
-
-
-def _asks_for_distribution(*places: Mapping[str, Any] | None) -> bool:
-    """Whether the document, or a state that comes with it, has ``distributed_mode`` set."""
-    return any(place is not None and place.get("distributed_mode") is True for place in places)
 
 
 def _read_state(given: str, problems: list[Problem]) -> Mapping[str, Any] | None:

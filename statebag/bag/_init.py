@@ -18,7 +18,14 @@ from statebag.bag._pipe import Outcome, Surroundings, finish
 from statebag.bag._result import Delta, Status
 from statebag.bag._segments import store_segments
 from statebag.blobs import BlobStore, ExecutionBlobs, Pointer
-from statebag.config import ExecutionInput, drop_reserved, load_document, merge_initial_state, parse_execution_input
+from statebag.config import (
+    ExecutionInput,
+    asks_for_distribution,
+    drop_reserved,
+    load_document,
+    merge_initial_state,
+    parse_execution_input,
+)
 from statebag.errors import InputRefused, PointerNotFound, Problem, StateBagError
 from statebag.nodes import NodeRegistry
 from statebag.plan import Plan, plan_document
@@ -88,7 +95,7 @@ def bear(
         total_segments=plan.total_segments,
         max_loop_iterations=plan.max_loop_iterations,
         max_branch_iterations=plan.max_branch_iterations,
-        distributed_mode=plan.is_large or _asks_for_distribution(raw, given),
+        distributed_mode=plan.is_large or asks_for_distribution(raw, raw.get("initial_state"), given.initial_state),
         distributed_strategy=plan.strategy.name,
         max_concurrency=plan.strategy.max_concurrency,
         batch_size=plan.strategy.batch_size,
@@ -107,12 +114,6 @@ def bear(
     around = Surroundings(blobs=blobs, policy=policy, now=now)
     outcome = finish("init", Bag(control=control, kernel=kernel, user=user), delta, around)
     return Born(outcome=outcome, plan=plan, workflow_name=document.workflow_name)
-
-
-def _asks_for_distribution(document: Any, given: ExecutionInput) -> bool:
-    """Whether the document, or a state that comes with it, has ``distributed_mode`` set."""
-    states = (document.get("initial_state"), given.initial_state)
-    return any(isinstance(one, Mapping) and one.get("distributed_mode") is True for one in (document, *states))
 
 
 def upload_state(state: Mapping[str, Any], blobs: ExecutionBlobs, policy: OffloadPolicy) -> Pointer:

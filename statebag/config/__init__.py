@@ -7,7 +7,7 @@ from statebag.config._flow import Flow, Fork, Gate, Item
 from statebag.config._flow_checks import check_flow, flow_of
 from statebag.config._item_reader import ItemReader, check_item_reader
 from statebag.config._load import LoadedDocument, load_document
-from statebag.config._map_spec import MapSpec, check_map_options, is_distributed
+from statebag.config._map_spec import MapSpec, asks_for_distribution, check_map_options, is_distributed
 from statebag.config._model import Body, Document, Edge, Node, PauseSpec
 from statebag.config._node_types import (
     NODE_TYPE_ALIASES,
@@ -50,6 +50,7 @@ __all__ = [
     "PauseSpec",
     "ResourcePolicy",
     "Router",
+    "asks_for_distribution",
     "check_answer",
     "check_flow",
     "check_item_reader",

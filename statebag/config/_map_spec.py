@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from statebag.config._reading import read_fields
 from statebag.errors import Problem
 
-__all__ = ["MAP_KEYS", "MAP_STRATEGIES", "MapSpec", "check_map_options", "is_distributed"]
+__all__ = ["MAP_KEYS", "MAP_STRATEGIES", "MapSpec", "asks_for_distribution", "check_map_options", "is_distributed"]
 
 MAP_STRATEGIES = ("MAP_REDUCE", "BATCHED", "SAFE")
 DEFAULT_PERCENTAGE = 10.0
@@ -104,6 +104,11 @@ class _Options(BaseModel):
 def is_distributed(config: Mapping[str, Any]) -> bool:
     """Whether a ``for_each`` is spread over workers: it says so, or its items are in a file."""
     return config.get("distributed") is True or config.get("item_reader") is not None
+
+
+def asks_for_distribution(*places: Any) -> bool:
+    """Whether the document, or a state that comes with it, has ``distributed_mode`` set."""
+    return any(isinstance(place, Mapping) and place.get("distributed_mode") is True for place in places)
 
 
 def check_map_options(config: Mapping[str, Any], path: str) -> list[Problem]:
