@@ -12,7 +12,8 @@ from temporalio.exceptions import ApplicationError, FailureError, WorkflowAlread
 from workflows._forks import all_of, result_of
 from workflows._machine import Machine, failure_of
 from workflows._maps import is_long
-from workflows._window import Window, WindowPlan
+from workflows._window import Window
+from workflows._window_plan import WindowPlan
 
 with workflow.unsafe.imports_passed_through():
     from statebag.machine import FUNCTIONS, State

@@ -11,14 +11,10 @@ from temporalio.exceptions import (
     ApplicationError,
     ChildWorkflowError,
     FailureError,
-    TerminatedError,
     WorkflowAlreadyStartedError,
-    is_cancelled_exception,
-)
-from temporalio.exceptions import (
-    TimeoutError as TemporalTimeoutError,
 )
 
+from workflows._losses import how_it_ended
 from workflows._segments import Segments
 
 with workflow.unsafe.imports_passed_through():
@@ -131,13 +127,5 @@ def result_of(failure: FailureError, child: str) -> dict[str, Any]:
     cause = failure.cause if isinstance(failure, ChildWorkflowError) else failure
     if isinstance(cause, ApplicationError) and cause.details and isinstance(cause.details[0], Mapping):
         return dict(cause.details[0])
-    if isinstance(cause, TerminatedError):
-        how = "was terminated from outside"
-    elif isinstance(cause, TemporalTimeoutError):
-        how = "ran out of its time"
-    elif is_cancelled_exception(failure):
-        how = "was cancelled from outside"
-    else:
-        how = f"ended without a result: {cause or failure}"
-    error = {"code": "BRANCH_LOST", "message": f"the workflow {child} {how}. What it had done is left out of the join."}
-    return {"status": "FAILED", "error_info": error}
+    text = f"the workflow {child} {how_it_ended(failure)}. What it had done is left out of the join."
+    return {"status": "FAILED", "error_info": {"code": "BRANCH_LOST", "message": text}}

@@ -10,7 +10,8 @@ from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from workflows._forks import Forks
 from workflows._machine import failure_of
-from workflows._window import Window, WindowPlan
+from workflows._window import Window
+from workflows._window_plan import WindowPlan
 
 with workflow.unsafe.imports_passed_through():
     from statebag.bag import NextAction

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -18,57 +17,21 @@ from temporalio.exceptions import (
     ApplicationError,
     ChildWorkflowError,
     FailureError,
-    TerminatedError,
     WorkflowAlreadyStartedError,
     is_cancelled_exception,
 )
-from temporalio.exceptions import (
-    TimeoutError as TemporalTimeoutError,
-)
 
+from workflows._losses import how_it_ended
 from workflows._machine import Machine
+from workflows._window_plan import WindowPlan
 
 with workflow.unsafe.imports_passed_through():
     from statebag.machine import IN_FLIGHT_LIMIT, SILENCE_SECONDS
 
-__all__ = ["Window", "WindowPlan"]
+__all__ = ["Window"]
 
 _LONGEST_SILENCE = 10
 """Times the first one."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class WindowPlan:
-    """What a window has to run; the same in each history of its coordinator."""
-
-    prefix: str
-    """Of the children's workflow ids; the unit's number follows."""
-    waves: tuple[tuple[int, int], ...]
-    """``(units, times)``: so many waves of so many units; one begins when the one before it is over."""
-    limit: int
-    """Units at the same time."""
-    batched: bool = False
-    """Whether ``limit`` units begin together, and the next ones only when all of them are over."""
-    tolerated: int | None = None
-    """Failed items with which it can still succeed; with more it stops. None: it never stops."""
-    first: int = 0
-    """Number of the first unit."""
-    timeout_seconds: float | None = None
-    """For a unit from its start to its end."""
-
-    @property
-    def units(self) -> int:
-        """Number of units."""
-        return sum(size * times for size, times in self.waves)
-
-    def end_of_wave(self, done: int) -> int:
-        """The number of units up to the end of the wave behind the first ``done`` ones."""
-        end = 0
-        for size, times in self.waves:
-            if size and done < end + size * times:
-                return end + ((done - end) // size + 1) * size
-            end += size * times
-        return end
 
 
 class Window:
@@ -309,26 +272,22 @@ class Window:
         self.stopped = True
         for task in list(self._tasks.values()):
             task.cancel()
-        for unit in sorted(self._adopted):
-            try:
-                await workflow.get_external_workflow_handle(self._in_flight[unit]).cancel()
-            except ApplicationError as gone:
-                workflow.logger.info("chunk %s is over: %s", self._in_flight[unit], gone)
+        # All at once: while one is being cancelled, others come to their ends.
+        await asyncio.gather(*(_cancel(self._in_flight[unit]) for unit in sorted(self._adopted)))
 
     def _child_of(self, unit: int) -> str:
         return f"{self._plan.prefix}{self._plan.first + unit}"
+
+
+async def _cancel(child: str) -> None:
+    try:
+        await workflow.get_external_workflow_handle(child).cancel()
+    except ApplicationError as gone:
+        workflow.logger.info("chunk %s is over: %s", child, gone)
 
 
 def _error_of(failure: FailureError, child: str) -> dict[str, Any]:
     cause = failure.cause if isinstance(failure, ChildWorkflowError) else failure
     if isinstance(cause, ApplicationError):
         return {"code": cause.type or "CHUNK_LOST", "message": cause.message}
-    if isinstance(cause, TerminatedError):
-        how = "was terminated from outside"
-    elif isinstance(cause, TemporalTimeoutError):
-        how = "ran out of its time"
-    elif is_cancelled_exception(failure):
-        how = "was cancelled from outside"
-    else:
-        how = f"ended without a result: {cause or failure}"
-    return {"code": "CHUNK_LOST", "message": f"the workflow {child} {how}."}
+    return {"code": "CHUNK_LOST", "message": f"the workflow {child} {how_it_ended(failure)}."}

@@ -13,6 +13,7 @@ from statebag.bag._maps import MapWork, bear_item, changes_of_item
 from statebag.bag._step import Place, Step
 from statebag.bag._steps import RecordedSteps
 from statebag.blobs import ExecutionBlobs, Pointer
+from statebag.errors import ProviderUnavailable
 from statebag.maps import PAGE_CHUNKS, Chunk, Outcome, find_outcome, record_outcome
 from statebag.nodes import MapItem, NodeContext, NodesRun, Tokens, reads_of_items, run_items, shown_changes
 
@@ -63,15 +64,22 @@ class ChunkEngine(BagEngine):
         if calls:
             steps = RecordedSteps(blobs, f"maps/{work.id}/{chunk.number:08d}", attempt=tries)
             context = replace(context, steps=steps)
-        runs = run_items(
-            work.node,
-            list(items.values()),
-            user,
-            context,
-            outside=calls,
-            threads=work.spec.item_concurrency,
-            last=attempt > max_retries,
-        )
+        folder = f"maps/{work.id}/{work.rounds}/refused/{chunk.number:08d}"
+        refused = 0 if attempt == 1 else len(blobs.list_records(f"{folder}/"))
+        try:
+            runs = run_items(
+                work.node,
+                list(items.values()),
+                user,
+                context,
+                outside=calls,
+                threads=work.spec.item_concurrency,
+                last=refused >= max_retries,
+            )
+        except ProviderUnavailable:
+            # Tries that ended with their worker, or at the store, are none of those that a node grants.
+            blobs.record_once(f"{folder}/{refused:04d}", {"attempt": attempt})
+            raise
         done = dict(zip(items, runs, strict=True))
         results = {at: shown_changes(run) for at, run in done.items()} | unmet
         failed = {*unmet, *(at for at, run in done.items() if run.error is not None)}

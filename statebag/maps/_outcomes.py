@@ -89,7 +89,8 @@ def list_outcomes(*, map_id: str, rounds: int, blobs: ExecutionBlobs) -> dict[in
     found: dict[int, int] = {}
     for number in range(rounds + 1):
         folder = f"maps/{map_id}/{number}/"
-        found |= {int(name.removeprefix(folder)): number for name in blobs.list_records(folder)}
+        names = (name.removeprefix(folder) for name in blobs.list_records(folder))
+        found |= {int(name): number for name in names if name.isdecimal()}
     return found
 
 

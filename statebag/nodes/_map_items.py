@@ -108,5 +108,7 @@ def run_items(
     )
     if refused and not last:
         at = min(refused)
-        raise retold(refused[at], f"node `{node.id}`: item {items[at].index}: {refused[at].message}")
+        # Whoever calls counts the tries; those that a worker's death has cost are none of them.
+        text = f"node `{node.id}`: item {items[at].index}: {refused[at].message}"
+        raise retold(refused[at], text, progress=True)
     return runs

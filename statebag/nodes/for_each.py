@@ -122,6 +122,9 @@ def _check_spread(node: Node, path: str) -> Iterator[Problem]:
     if items_of(node) is not None and config.get("item_reader") is not None:
         message = "the items come from here or from a list in the state. Remove one of the two."
         yield Problem(path=f"{path}.item_reader", code="INPUT_CONFLICT", message=message)
+    if config.get("max_iterations") is not None and config.get("item_reader") is not None:
+        message = "does not count the rows of a file. Set `max_items` of the `item_reader`, or remove it."
+        yield Problem(path=f"{path}.max_iterations", code="FIELD_VALUE", message=message)
     if is_distributed(config) and not node.fork:
         key = "item_reader" if config.get("item_reader") is not None else "distributed"
         message = (

@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,16 +64,20 @@ class Site:
         """Of workers and commands."""
         return {**os.environ, "TEMPORAL_ADDRESS": self.address, "STATEBAG_STORE": (self.folder / "store").as_uri()}
 
-    async def start(self, document: Document, execution_id: str, *, mock: bool = True) -> WorkflowHandle[Any, Any]:
+    async def start(
+        self, document: Document, execution_id: str, *, mock: bool = True, machine: str = "WorkflowOrchestrator"
+    ) -> WorkflowHandle[Any, Any]:
         given: dict[str, Any] = {"ownerId": OWNER, "workflowId": WORKFLOW, "workflow_config": document}
         given |= {"MOCK_MODE": "true"} if mock else {}
-        return await self.client.start_workflow("WorkflowOrchestrator", given, id=execution_id, task_queue="statebag")
+        return await self.client.start_workflow(machine, given, id=execution_id, task_queue="statebag")
 
     @asynccontextmanager
-    async def worker(self, **environment: str) -> AsyncIterator[subprocess.Popen[bytes]]:
+    async def worker(
+        self, *, command: Sequence[str] = ("worker.py",), **environment: str
+    ) -> AsyncIterator[subprocess.Popen[bytes]]:
         """``python worker.py``, ready to work; ended gently if it still runs at the end."""
         process = subprocess.Popen(
-            [sys.executable, "worker.py"],
+            [sys.executable, *command],
             cwd=ROOT,
             env=self.environment | environment,
             stderr=subprocess.PIPE,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from statebag.errors import NodeFailed, ProviderUnavailable
+from statebag.errors import NodeFailed, ProviderUnavailable, StoreUnavailable
 from tests.mapping import document_of, kernel_of, mapping, parts_of
 from tests.rig import Rig, chain, events_of, llm, probe, sets
 from tests.workflows.states import BORN, END, MAP, NEXT, STEP
@@ -230,3 +230,21 @@ async def test_progress_tells_items_chunks_and_rate_while_a_map_runs(rig: Rig) -
     go_on.set()
     await handle.result()
     assert "map" not in await handle.query("progress")
+
+
+async def test_tries_that_the_store_has_cost_are_none_of_those_of_an_item(rig: Rig) -> None:
+    calls: list[int] = []
+
+    def call(node: Any, scope: Any, context: Any) -> dict[str, Any]:
+        calls.append(context.attempt)
+        if len(calls) < 3:
+            raise StoreUnavailable("away", details={"retry_after_seconds": 0.01})
+        if len(calls) == 3:
+            raise ProviderUnavailable("not now", details={"retry_after_seconds": 0.01})
+        return {"called": True}
+
+    rig.behaviours["unlucky"] = call
+    document = document_of(probe("p", "unlucky", retry_config={"max_retries": 1, "base_delay": 0.01}), on_error="fail")
+    output = await (await rig.start(document, initial_state={"xs": [1]})).result()
+    assert rig.user_state(output)["out"] == [{"called": True}]
+    assert calls == [1, 2, 3, 4]

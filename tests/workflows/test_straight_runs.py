@@ -75,6 +75,7 @@ async def test_queries_answer_after_the_end_too(rig: Rig) -> None:
         "max_branch_iterations": 62,
         "distributed_strategy": "SAFE",
         "max_concurrency": 1,
+        "distributed_mode": False,
         "start_time": 0,
         "workflow_name": "",
     }

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statebag.maps import expand
-from workflows._window import WindowPlan
+from workflows._window_plan import WindowPlan
 
 RUNS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 4)), max_size=6)
 
