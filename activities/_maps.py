@@ -9,11 +9,12 @@ from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.exceptions import ApplicationError, CancelledError, TerminatedError
 from temporalio.exceptions import TimeoutError as TemporalTimeoutError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities._chunks_left import chunks_left
 from activities._errors import MAX_RETRIES, as_failures
 from activities._state import place_of
 from activities._threads import in_thread, sign_of_life
@@ -26,6 +27,8 @@ T = TypeVar("T")
 
 Task = Mapping[str, Any]
 """As for :class:`StateActivities`; ``chunk`` is a chunk's place in its round."""
+
+_ENDED_AT_ONCE = (WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.TIMED_OUT)
 
 LINGER_SECONDS = 0.05
 """Wait for more that end, once one has: a report costs events of history."""
@@ -57,6 +60,7 @@ class MapActivities:
             self.redrive,
             self.watch_chunks,
             self.find_lost_chunks,
+            self.end_leftovers,
         ]
 
     @activity.defn(name="prepare_map")
@@ -167,6 +171,24 @@ class MapActivities:
                 if not await _is_there(client, child):
                     lost[name] = _lost(child, "is not there any more")
         return lost
+
+    @activity.defn(name="end_leftovers")
+    async def end_leftovers(self, task: Task) -> list[str]:
+        """End the chunks that the run ``task["run_id"]`` of ``task["execution_id"]`` has left behind, and wait for that.
+
+        Only a run that was terminated, or ran out of its time, has left any: otherwise it has waited for them itself.
+        """
+        client, execution_id = activity.client(), task["execution_id"]
+        handle = client.get_workflow_handle(execution_id, run_id=task["run_id"])
+        async with sign_of_life():
+            if (await handle.describe()).status not in _ENDED_AT_ONCE:
+                return []
+            left = await chunks_left(client, await handle.fetch_history())
+            for child in left:
+                with contextlib.suppress(RPCError):
+                    await client.get_workflow_handle(child).cancel()
+            await asyncio.gather(*(_end_of(client, child) for child in left))
+        return left
 
     async def _call(
         self, work: Callable[[], T], *, max_retries: int | None = None, limit_seconds: float | None = None

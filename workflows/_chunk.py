@@ -72,7 +72,7 @@ class ChunkWorkflow(Machine):
     async def _process(self) -> dict[str, Any]:
         how = self._task["map"]
         if how["kind"] == "calls":
-            return await self.call("run_chunk", "run_chunk", self._own(), how=how)
+            return await self.call("run_chunk", "run_chunk", self._own(), how=how, to_the_end=True)
         if how["kind"] == "items":
             return await self.call_local("run_chunk", "run_chunk", self._own(), how=_without_beats(how))
         if how["kind"] == "branches":

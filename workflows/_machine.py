@@ -26,6 +26,9 @@ with workflow.unsafe.imports_passed_through():
 __all__ = ["Machine", "describe", "failure_of"]
 
 
+_AT_THE_END = workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+
+
 class Machine:
     """Base of a machine: records the states it enters and calls functions as their facts say."""
 
@@ -75,9 +78,23 @@ class Machine:
         )
 
     async def call(
-        self, function: str, activity: str, task: Mapping[str, Any], *, how: Mapping[str, Any] | None = None
+        self,
+        function: str,
+        activity: str,
+        task: Mapping[str, Any],
+        *,
+        how: Mapping[str, Any] | None = None,
+        to_the_end: bool = False,
     ) -> Any:
-        """Call a function that may take long or reaches outside. ``how`` is a segment's own time-outs and retries."""
+        """Call a function that may take long or reaches outside.
+
+        Args:
+            function: Whose facts hold.
+            activity: Its name.
+            task: Its input.
+            how: A segment's own time-outs and retries.
+            to_the_end: Whether a cancellation waits until the function has stopped, and makes no more calls.
+        """
         facts, how = FUNCTIONS[function], how or {}
         retry = how.get("retry") or {}
         return await workflow.execute_activity(
@@ -87,6 +104,7 @@ class Machine:
             schedule_to_close_timeout=_seconds(facts.give_up_seconds),
             heartbeat_timeout=_seconds(how.get("heartbeat_seconds", facts.heartbeat_seconds)),
             retry_policy=_policy(facts, retry),
+            cancellation_type=_AT_THE_END if to_the_end else workflow.ActivityCancellationType.TRY_CANCEL,
             summary=how.get("label") or None,
         )
 

@@ -118,6 +118,9 @@ class Orchestration(People):
         self.enter(State.INITIALIZE_STATE_BAG)
         run = {"ownerId": self.owner_id, "workflowId": self.workflow_id, "execution_id": self.execution_id}
         try:
+            # The chunks of a run that was terminated go on without it: two rounds must not run beside each other.
+            ended = {"execution_id": self.execution_id, "run_id": redrive["lineages"][0]}
+            await self.call("watch_chunks", "end_leftovers", ended)
             body = await self.call("init", "redrive", {"run": run, **redrive})
         except ActivityError as failure:
             if is_cancelled_exception(failure):

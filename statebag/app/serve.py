@@ -24,6 +24,9 @@ STICKY_TIMEOUT = timedelta(seconds=3)
 """After it, another worker takes over a run whose own worker does not: the wait after a crash, at the price of a replay
 when a worker was only busy."""
 
+HEARTBEAT_THROTTLE = timedelta(seconds=3)
+"""Longest time between two heartbeats that are sent: with one, a node learns that its run was canceled."""
+
 LEAVE_SECONDS = 3
 """Beyond the time that running activities have to finish: then the process leaves, whatever a node still does."""
 
@@ -41,6 +44,7 @@ def make_worker(client: Client, settings: Settings) -> Worker:
         max_cached_workflows=settings.max_cached_workflows,
         graceful_shutdown_timeout=timedelta(seconds=settings.graceful_shutdown_seconds),
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
     )
 
 

@@ -165,7 +165,7 @@ def test_the_plugin_registers_every_action_under_its_name(tmp_path: Path) -> Non
     assert len(names) == len(set(names))
     others = {"execute_segment", "begin_branch", "async_llm", "publish_event", "verify_claim"}
     maps = {"prepare_map", "run_chunk", "open_chunk", "finish_chunk", "close_chunk", "join_map"}
-    maps |= {"finish_branches", "join_branches", "redrive", "watch_chunks", "find_lost_chunks"}
+    maps |= {"finish_branches", "join_branches", "redrive", "watch_chunks", "find_lost_chunks", "end_leftovers"}
     assert set(names) == {*ACTIONS, *others, *maps}
     assert set(CASES) == set(ACTIONS)
 

@@ -18,6 +18,7 @@ from temporalio.client import Client, WorkflowHandle
 
 from statebag.app import Settings, StateBagPlugin
 from statebag.app.embedded import start_server
+from statebag.app.progress import ask
 from statebag.bag import Place, read_all
 
 ROOT = Path(__file__).parent.parent.parent
@@ -84,6 +85,7 @@ class Site:
             stdout=subprocess.DEVNULL,
         )
         assert process.stderr is not None
+        reading: asyncio.Task[bytes] | None = None
         try:
             lines: list[bytes] = []
             while not re.search(rb"worker ready", (line := await asyncio.to_thread(process.stderr.readline))):
@@ -95,8 +97,9 @@ class Site:
             if process.poll() is None:
                 process.terminate()
             await asyncio.to_thread(process.wait, 40)
-        await reading
-        process.stderr.close()
+            if reading is not None:
+                await reading
+            process.stderr.close()
 
     def place(self, result: Mapping[str, Any]) -> Place:
         """Where the bag is that a run's output names."""
@@ -145,5 +148,12 @@ async def run_undisturbed(folder: Path, document: Document, execution_id: str, a
 
 
 async def until_paused(handle: WorkflowHandle[Any, Any]) -> None:
-    while not await handle.query("pending"):
+    while not await query(handle, "pending"):
         await asyncio.sleep(0.05)
+
+
+async def query(handle: WorkflowHandle[Any, Any], name: str) -> Any:
+    """A Query's answer, whenever a worker gives one: one that died in a workflow task keeps others from it for a while."""
+    while (answer := await ask(handle, name)) is None:
+        pass
+    return answer

@@ -13,7 +13,7 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 
 from statebag.canonical import canonical_bytes
-from tests.faults.site import make_document, open_site, run_undisturbed, until_paused
+from tests.faults.site import make_document, open_site, query, run_undisturbed, until_paused
 
 pytestmark = pytest.mark.slow
 
@@ -32,11 +32,11 @@ async def test_a_worker_killed_at_twenty_random_moments_changes_nothing(tmp_path
         while kills < KILLS:
             async with site.worker() as worker:
                 await asyncio.sleep(draw.uniform(0.05, 0.6))
-                if not answered and await handle.query("pending"):
+                if not answered and await query(handle, "pending"):
                     await handle.execute_update("respond", ANSWER)
                     answered = True
                     await asyncio.sleep(draw.uniform(0.0, 0.2))
-                progress = await handle.query("progress")
+                progress = await query(handle, "progress")
                 assert (await handle.describe()).status is WorkflowExecutionStatus.RUNNING
                 seen.add(progress["loop_counter"])
                 worker.kill()
@@ -59,7 +59,7 @@ async def test_a_server_stopped_and_started_on_its_file_changes_nothing(tmp_path
             port = int(site.address.rpartition(":")[2])
             handle = await site.start(document, "stopped")
             await outlives_the_server.enter_async_context(site.worker())
-            while (before := (await handle.query("progress"))["loop_counter"]) < 15:
+            while (before := (await query(handle, "progress"))["loop_counter"]) < 15:
                 await asyncio.sleep(0.02)
         await asyncio.sleep(1)
         async with open_site(tmp_path / "rough", port=port) as site:

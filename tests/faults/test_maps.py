@@ -13,7 +13,7 @@ import pytest
 
 from statebag.canonical import canonical_bytes
 from tests.faults.ledger import AT_A_TIME, IN_FLIGHT, Ledger, Payments, paying, recorded, state_of
-from tests.faults.site import open_site
+from tests.faults.site import open_site, query
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +73,7 @@ async def test_a_map_whose_worker_is_killed_again_and_again(
             async with site.worker(**payments.environment) as worker:
                 await ledger.until(lambda paid=paid: len(ledger.applied()) >= paid)
                 await until_all_wait(ledger, worker.pid, "after" if kill % 2 else "before")
-                progress: Any = (await handle.query("progress"))["map"]
+                progress: Any = (await query(handle, "progress"))["map"]
                 assert progress["in_flight"] > 0
                 worker.kill()
             hit.append(ledger.under_way(worker.pid))
@@ -136,7 +136,7 @@ async def test_a_map_whose_store_is_away_for_a_while(tmp_path: Path, payments: P
         await ledger.until(lambda: refused.exists() and len(refused.read_text()) >= 3 * IN_FLIGHT)
         before, kept = len(ledger.calls()), recorded(site, "run")
         await ledger.until(lambda: time.monotonic() > since + OUTAGE_SECONDS)
-        assert (await handle.query("progress"))["map"]["in_flight"] == IN_FLIGHT
+        assert (await query(handle, "progress"))["map"]["in_flight"] == IN_FLIGHT
         during = ledger.calls()[before:]
         away.unlink()
         state = state_of(site, await handle.result())
