@@ -178,8 +178,9 @@ class Maps(Forks):
         counts, total = self._window.counts(), self._map["total_items"]
         seconds = max(workflow.time() - self._map["started"], 0.0)
         rate = counts["done"] / seconds if seconds and counts["done"] else 0.0
-        told = {name: counts[name] for name in _TOLD}
-        left = {"seconds_left": round((total - counts["done"]) / rate, 1)} if rate else {}
+        before = self._map.get("done_before", 0)
+        told = {name: counts[name] for name in _TOLD} | {"done": counts["done"] + before}
+        left = {"seconds_left": round((total - told["done"]) / rate, 1)} if rate else {}
         progress = {"label": self._map["label"], "kind": self._map["kind"], "total": total, **told}
         return {**progress, "items_per_second": round(rate, 2), **left}
 

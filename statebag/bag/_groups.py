@@ -18,7 +18,7 @@ from statebag.config.paths import parse_path
 from statebag.errors import StateBagError
 from statebag.plan import BranchNeeds, Schedule, Segment, schedule_branches
 
-__all__ = ["BranchBag", "bear_branch", "fork", "link_segments"]
+__all__ = ["BranchBag", "bear_branch", "bear_line", "fork", "link_segments"]
 
 
 def link_segments(segments: Sequence[Segment], blobs: ExecutionBlobs) -> list[dict[str, Any]]:
@@ -149,22 +149,30 @@ def bear_branch(parent: Bag, position: int, blobs: ExecutionBlobs) -> BranchBag:
         )
     found = hydrate_branch({"branch_pointer": pending[position]}, blobs)
     config = found["branch_config"]
-    plan = store_segments(config["partition_map"], blobs)
-    control = replace(
-        parent.control,
-        bag_version=0,
-        segment_to_run=0,
-        loop_counter=0,
-        total_segments=len(config["partition_map"]),
-    )
-    kernel = Kernel(
-        workflow_config=parent.kernel.workflow_config,
-        plan=plan,
-        forked_at=(*parent.kernel.forked_at, parent.control.loop_counter),
-    )
     return BranchBag(
         branch_id=str(config["branch_id"]),
         branch_index=found["branch_index"],
         path=config["path"],
-        bag=Bag(control=control, kernel=kernel, user=parent.user.forget()),
+        bag=bear_line(parent, config["partition_map"], (parent.control.loop_counter,), parent.user.forget(), blobs),
     )
+
+
+def bear_line(
+    parent: Bag, segments: Sequence[Any], born_at: Sequence[int], user: UserFields, blobs: ExecutionBlobs
+) -> Bag:
+    """The first bag of a line of segments beside ``parent``: it counts for itself, and has no history yet.
+
+    Args:
+        parent: Whose document and limits it has.
+        segments: Its plan.
+        born_at: What tells this line from others of the same plan.
+        user: The variables that it begins with.
+        blobs: Takes the plan.
+    """
+    control = replace(parent.control, bag_version=0, segment_to_run=0, loop_counter=0, total_segments=len(segments))
+    kernel = Kernel(
+        workflow_config=parent.kernel.workflow_config,
+        plan=store_segments(segments, blobs),
+        forked_at=(*parent.kernel.forked_at, *born_at),
+    )
+    return Bag(control=control, kernel=kernel, user=user)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from statebag.bag._bag import Bag
 from statebag.bag._execute import PlannedSegment
 from statebag.bag._fields import Listed, UserFields
-from statebag.bag._groups import BranchBag
+from statebag.bag._groups import BranchBag, bear_line
 from statebag.bag._history import log_id_of
 from statebag.bag._hydrate import hydrate_branch
-from statebag.bag._kernel import Kernel
 from statebag.bag._offload import OffloadPolicy
 from statebag.bag._result import Delta, Status
-from statebag.bag._segments import store_segments
 from statebag.blobs import ExecutionBlobs, Pointer
 from statebag.canonical import canonical_bytes, sha256_hex
 from statebag.config import MapSpec, Node
@@ -95,6 +93,8 @@ class MapWork:
         spec, body = self.spec, self.planned.body
         optional = {"chunk_timeout_seconds": spec.chunk_timeout_seconds, "retry": body.get("retry")}
         optional |= {name: body.get(name) for name in ("timeout_seconds", "heartbeat_seconds")}
+        # In chunks that an earlier round has finished.
+        optional["done_before"] = manifest.total_items - manifest.items or None
         return {
             "id": self.id,
             "round": self.rounds,
@@ -130,23 +130,12 @@ def announce(bag: Bag, planned: PlannedSegment) -> Delta:
 def bear_item(parent: Bag, work: MapWork, item: MapItem, blobs: ExecutionBlobs) -> BranchBag:
     """The bag of an item that is a line of segments of its own."""
     config = hydrate_branch({"branch_pointer": work.planned.body["branches"][0]}, blobs)["branch_config"]
-    control = replace(
-        parent.control,
-        bag_version=0,
-        segment_to_run=0,
-        loop_counter=0,
-        total_segments=len(config["partition_map"]),
-    )
-    kernel = Kernel(
-        workflow_config=parent.kernel.workflow_config,
-        plan=store_segments(config["partition_map"], blobs),
-        forked_at=(*parent.kernel.forked_at, work.visit, item.index),
-    )
+    user = _user_of(parent, work, item)
     return BranchBag(
         branch_id=f"item {item.index}",
         branch_index=item.index,
         path=f"{work.planned.body['id']}/I{item.index}",
-        bag=Bag(control=control, kernel=kernel, user=_user_of(parent, work, item)),
+        bag=bear_line(parent, config["partition_map"], (work.visit, item.index), user, blobs),
     )
 
 

@@ -68,6 +68,8 @@ class Manifest:
 
     total_items: int
     """Of the whole map."""
+    items: int
+    """Of the chunks of this round, those included that have succeeded before."""
     units: int
     """Chunks of this round."""
     waves: tuple[tuple[int, int], ...]
@@ -78,6 +80,7 @@ class Manifest:
         """The stored form."""
         return {
             "total_items": self.total_items,
+            "items": self.items,
             "units": self.units,
             "waves": [list(run) for run in self.waves],
             "pages": [page.to_json() for page in self.pages],
@@ -88,6 +91,7 @@ class Manifest:
         """Read the stored form."""
         return Manifest(
             total_items=body["total_items"],
+            items=body["items"],
             units=body["units"],
             waves=tuple((size, times) for size, times in body["waves"]),
             pages=tuple(Pointer.from_json(page) for page in body["pages"]),
@@ -129,6 +133,7 @@ class Manifest:
             pages.append(blobs.put({"chunks": open_page}, kind="manifest"))
         return Manifest(
             total_items=items if total_items is None else total_items,
+            items=items,
             units=units,
             waves=tuple((size, times) for size, times in compress(sizes)),
             pages=tuple(pages),
