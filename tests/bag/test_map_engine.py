@@ -182,6 +182,7 @@ def test_the_next_round_has_what_failed_or_never_ran_and_nothing_else(driver: Dr
     step = driver.redrive()
     found = step.extra["map"]
     assert (step.next_action, found["round"], found["units"], found["total_items"]) == ("DISTRIBUTED_MAP", 1, 4, 10)
+    assert found["done_before"] == 2
     assert driver.bag.kernel.error is None
     assert [driver.run(unit) for unit in range(4)] == [{"succeeded": 2, "failed": 0}] * 4
     assert sorted(driver.ledger.tried) == [3, 4, 6, 7, 8, 9]
