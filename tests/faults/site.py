@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,11 @@ class Site:
     ) -> WorkflowHandle[Any, Any]:
         given: dict[str, Any] = {"ownerId": OWNER, "workflowId": WORKFLOW, "workflow_config": document}
         given |= {"MOCK_MODE": "true"} if mock else {}
-        return await self.client.start_workflow(machine, given, id=execution_id, task_queue="statebag")
+        # A task that dies with its worker is given to the next one when this time is over, and queries wait for it.
+        patience = timedelta(seconds=2)
+        return await self.client.start_workflow(
+            machine, given, id=execution_id, task_queue="statebag", task_timeout=patience
+        )
 
     @asynccontextmanager
     async def worker(
