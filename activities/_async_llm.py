@@ -10,10 +10,11 @@ from typing import Any, Protocol
 
 from temporalio import activity
 
-from activities._errors import MAX_RETRIES, as_failures
+from activities._errors import as_failures
 from activities._state import place_of
 from activities._threads import in_thread, sign_of_life, time_limit
 from statebag.bag import BagEngine
+from statebag.machine import PROVIDER_RETRIES
 
 __all__ = ["AsyncDispatcher", "AsyncLLMActivities", "AsyncRequest"]
 
@@ -79,7 +80,7 @@ class AsyncLLMActivities:
                 await in_thread(self._threads, hand_over)
             activity.raise_complete_async()
         async with sign_of_life() as beat:
-            with as_failures(max_retries=task.get("max_retries", MAX_RETRIES)):
+            with as_failures(max_retries=task.get("max_retries", PROVIDER_RETRIES)):
                 return await in_thread(
                     self._threads,
                     lambda: self._engine.run_async_segment(place, attempt=info.attempt, heartbeat=beat),

@@ -11,10 +11,8 @@ from temporalio.exceptions import ApplicationError, FailureError
 
 from statebag.errors import ProviderUnavailable, StateBagError
 
-__all__ = ["MAX_RETRIES", "as_failures"]
+__all__ = ["as_failures"]
 
-MAX_RETRIES = 3
-"""Further tries of a segment whose provider refuses, where its node says nothing."""
 TRIES_OF_UNKNOWN = 3
 """Tries of an activity that raises something that is no error of ours, such as a bug's TypeError."""
 

@@ -15,11 +15,11 @@ from temporalio.exceptions import TimeoutError as TemporalTimeoutError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities._chunks_left import chunks_left
-from activities._errors import MAX_RETRIES, as_failures
+from activities._errors import as_failures
 from activities._state import place_of
 from activities._threads import in_thread, sign_of_life
 from statebag.bag import RunEngine
-from statebag.machine import FUNCTIONS
+from statebag.machine import FUNCTIONS, PROVIDER_RETRIES
 
 __all__ = ["MapActivities"]
 
@@ -75,7 +75,7 @@ class MapActivities:
     async def run_chunk(self, task: Task) -> dict[str, Any]:
         """Run the items of a chunk: ``{"succeeded", "failed"}``."""
         place, attempt = place_of(task), activity.info().attempt
-        retries = task.get("max_retries", MAX_RETRIES)
+        retries = task.get("max_retries", PROVIDER_RETRIES)
         # Not what the server grants, which is no more than the whole chunk has: a try would be cut short by the grace.
         limit = task["map"].get("timeout_seconds", FUNCTIONS["run_chunk"].timeout_seconds)
         async with sign_of_life() as beat:

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 from temporalio import activity
 
-from activities._errors import MAX_RETRIES, as_failures
+from activities._errors import as_failures
 from activities._threads import in_thread, sign_of_life, time_limit
 from statebag.bag import ACTIONS, Place, RunEngine, Step, decompress
+from statebag.machine import PROVIDER_RETRIES
 
 __all__ = ["StateActivities", "place_of"]
 
@@ -62,7 +63,7 @@ class StateActivities:
                 lambda: self._engine.execute_segment(
                     place, task["segment"], action=task.get("action", "sync"), attempt=attempt, heartbeat=beat
                 ),
-                max_retries=task.get("max_retries", MAX_RETRIES),
+                max_retries=task.get("max_retries", PROVIDER_RETRIES),
                 limit_seconds=time_limit(),
             )
         return step.to_json()
@@ -83,7 +84,7 @@ class StateActivities:
         async with sign_of_life() as beat:
             step = await self._call(
                 begin,
-                max_retries=task.get("max_retries", MAX_RETRIES),
+                max_retries=task.get("max_retries", PROVIDER_RETRIES),
                 limit_seconds=time_limit(),
             )
         return step.to_json()

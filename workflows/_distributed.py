@@ -12,14 +12,11 @@ from workflows._orchestration import Orchestration
 with workflow.unsafe.imports_passed_through():
     from statebag.bag import NextAction
     from statebag.events import EventType
-    from statebag.machine import State, route_distributed
+    from statebag.machine import EVENT_FIELDS, State, cut_branches, route_distributed
 
 __all__ = ["WorkflowDistributedOrchestrator"]
 
 _IN_LINE = frozenset({NextAction.CONTINUE, NextAction.SEQUENTIAL_BRANCH})
-_BRANCH_CHUNK = 10
-"""Branches of a chunk, unless they are more than a thousand."""
-_MOST_CHUNKS = 100
 
 
 @workflow.defn(name="WorkflowDistributedOrchestrator", sandboxed=False)
@@ -89,8 +86,8 @@ class WorkflowDistributedOrchestrator(Orchestration):
         self.enter(State.NOTIFY_DISTRIBUTED_STARTED)
         step, facts = self._now, self._facts
         items = {"total_items": self._map["total_items"]} if self._map else {}
-        names = ("total_segments", "distributed_strategy", "max_concurrency")
-        told = {name: facts[name] for name in names} | {"loop_counter": step.loop_counter} | items
+        counts = {**facts, "loop_counter": step.loop_counter}
+        told = {name: counts[name] for name in EVENT_FIELDS[EventType.DISTRIBUTED_STARTED]} | items
         await self.publish(EventType.DISTRIBUTED_STARTED, self._status, **told)
         self.enter(State.CREATE_PRE_SNAPSHOT)
         await self._take_snapshot("pre")
@@ -149,15 +146,7 @@ _FAILURES = frozenset({NextAction.FAILED, NextAction.HALTED, NextAction.SIGKILL}
 
 def _branch_map(fork: Mapping[str, Any], version: int, now: float) -> dict[str, Any]:
     """A fork as a map over its branches: its batches are waves, cut into chunks."""
-    size = max(_BRANCH_CHUNK, -(-fork["total"] // _MOST_CHUNKS))
-    ranges: list[list[int]] = []
-    waves: list[list[int]] = []
-    first = 0
-    for batch in fork["batches"]:
-        cut = [[at, min(at + size, first + batch)] for at in range(first, first + batch, size)]
-        ranges += cut
-        waves.append([len(cut), 1])
-        first += batch
+    ranges, waves, size = cut_branches(fork)
     return {
         "kind": "branches",
         "label": "branches",

@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from statebag.config import ExecutionInput, parse_execution_input
     from statebag.errors import StateBagError
     from statebag.events import EventType
-    from statebag.machine import State
+    from statebag.machine import EVENT_FIELDS, EVENT_STATUS, State
 
 __all__ = ["Orchestration"]
 
@@ -134,8 +134,8 @@ class Orchestration(People):
 
     async def _tell_started(self) -> None:
         self.enter(State.NOTIFY_WORKFLOW_STARTED)
-        names = ("total_segments", "distributed_strategy")
-        await self.publish(EventType.STARTED, "RUNNING", **{name: self._facts[name] for name in names})
+        told = {name: self._facts[name] for name in EVENT_FIELDS[EventType.STARTED]}
+        await self.publish(EventType.STARTED, EVENT_STATUS[EventType.STARTED], **told)
 
     async def _verify_idempotency(self, given: ExecutionInput, input_hash: str) -> dict[str, Any] | None:
         """Claim the key; the first run's result where it has succeeded already."""

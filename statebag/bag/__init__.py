@@ -12,7 +12,8 @@ from statebag.bag._init import upload_state
 from statebag.bag._kernel import Frame, Kernel
 from statebag.bag._legacy import decompress
 from statebag.bag._merge_states import BranchChange, MergedStates, merge_states
-from statebag.bag._next_action import NextAction, decide
+from statebag.bag._next_action import TERMINAL_FAILURES, NextAction, decide
+from statebag.bag._normalise import STORED_PARTS
 from statebag.bag._offload import STEP_FUNCTIONS, TEMPORAL, OffloadPolicy, offload
 from statebag.bag._pipe import ACTIONS, Outcome, Surroundings, apply
 from statebag.bag._result import Delta, Status, check_execution_result, parse_status
@@ -24,8 +25,10 @@ __all__ = [
     "FAILED_SAMPLE",
     "SCHEMA_VERSION",
     "STEP_FUNCTIONS",
+    "STORED_PARTS",
     "SUMMARY_SAMPLE",
     "TEMPORAL",
+    "TERMINAL_FAILURES",
     "Attempt",
     "Bag",
     "BagEngine",

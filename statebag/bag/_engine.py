@@ -7,7 +7,7 @@ pointer, and what the router reads. Its size does not depend on the bag's.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,6 +28,7 @@ from statebag.bag._step import Place, Step
 from statebag.bag._steps import RecordedSteps
 from statebag.blobs import BlobStore, ExecutionBlobs, Pointer
 from statebag.config import MapSpec, parse_execution_input
+from statebag.errors import Problem
 from statebag.nodes import NodeRegistry
 
 __all__ = ["SAME_ALL_ALONG", "BagEngine", "attempt_of"]
@@ -51,6 +52,17 @@ SAME_ALL_ALONG = (
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Produced:
+    """What a segment gave, before it is merged."""
+
+    result: Mapping[str, Any]
+    """An execution result."""
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """How to run the branches (``fork``) or the items (``map``) that it leaves to be run."""
+    warnings: tuple[Problem, ...] = ()
 
 
 class BagEngine:
@@ -181,6 +193,19 @@ class BagEngine:
         }
         return self._seal(replace(outcome, extra={**outcome.extra, **extra}), blobs, making, parent=None)
 
+    def produce(
+        self, place: Place, *, attempt: int = 1, heartbeat: Callable[[object], None] | None = None
+    ) -> dict[str, Any]:
+        """Run the segment that the bag is at, and return its result unmerged: ``sync`` takes it.
+
+        Beside the execution result's own fields it has ``fork`` or ``map``: how to run what it leaves to be run.
+        """
+        blobs, bag = self._open(place)
+        planned = self._plans.segment(bag, bag.control.segment_to_run, blobs)
+        making = attempt_of(place, "sync", "")
+        made = self._produce(bag, planned, blobs, making, attempt=attempt, heartbeat=heartbeat)
+        return {**made.result, **made.extra}
+
     def run_async_segment(
         self, place: Place, *, attempt: int = 1, heartbeat: Callable[[object], None] | None = None
     ) -> dict[str, Any]:
@@ -222,6 +247,11 @@ class BagEngine:
             return planned.body, user.whole()
         return planned.body, {name: user[name] for name in sorted(planned.reads) if name in user}
 
+    def ahead(self, place: Place, next_action: str) -> dict[str, Any]:
+        """How to run the segment that is next (``next``), and at a pause what it asks (``pause``)."""
+        blobs, bag = self._open(place)
+        return self._plans.ahead(bag, NextAction(next_action), blobs)
+
     def read_bag(self, place: Place) -> Bag:
         """The bag at ``place``."""
         bag = self._open(place)[1]
@@ -238,25 +268,35 @@ class BagEngine:
         heartbeat: Callable[[object], None] | None,
     ) -> Outcome:
         """Do what a segment is there for, and put what comes of it into the bag."""
+        made = self._produce(bag, planned, blobs, making, attempt=attempt, heartbeat=heartbeat)
+        outcome = self._apply(making.action, bag, {"execution_result": made.result}, blobs)
+        outcome = replace(outcome, warnings=(*made.warnings, *outcome.warnings)) if made.warnings else outcome
+        return replace(outcome, extra=made.extra) if made.extra else outcome
+
+    def _produce(
+        self,
+        bag: Bag,
+        planned: PlannedSegment,
+        blobs: ExecutionBlobs,
+        making: Attempt,
+        *,
+        attempt: int,
+        heartbeat: Callable[[object], None] | None,
+    ) -> Produced:
         if planned.body.get("type") == "map":
-            announced = finish(making.action, bag, announce(bag, planned), self._around(blobs))
-            return replace(announced, extra={"map": {"strategy": MapSpec.from_json(planned.nodes[0].config).strategy}})
+            strategy = MapSpec.from_json(planned.nodes[0].config).strategy
+            return Produced(result=announce(bag, planned), extra={"map": {"strategy": strategy}})
         if planned.body.get("async_llm"):
-            result: dict[str, Any] = {
-                "status": "PAUSED_FOR_ASYNC_LLM",
-                "next_segment_to_run": bag.control.segment_to_run,
-            }
-            return self._apply(making.action, bag, {"execution_result": result}, blobs)
+            segment = bag.control.segment_to_run
+            return Produced(result={"status": "PAUSED_FOR_ASYNC_LLM", "next_segment_to_run": segment})
         if planned.body.get("branches"):
             result, how = fork(bag, planned.body, blobs)
-            outcome = self._apply(making.action, bag, {"execution_result": result}, blobs)
-            return replace(outcome, extra={"fork": how}) if how else outcome
+            return Produced(result=result, extra={"fork": how} if how else {})
         folder = f"{making.lineage}/{making.version}"
         steps = RecordedSteps(blobs, folder, attempt=attempt) if planned.body.get("outside") else None
         ran = self._run(bag, planned, attempt=attempt, heartbeat=heartbeat, steps=steps)
         result = {**ran.result, **self._plans.follow(bag, planned, ran, blobs)}
-        outcome = self._apply(making.action, bag, {"execution_result": result}, blobs)
-        return replace(outcome, warnings=(*ran.warnings, *outcome.warnings)) if ran.warnings else outcome
+        return Produced(result=result, warnings=ran.warnings)
 
     def _run(
         self,

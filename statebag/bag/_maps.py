@@ -112,8 +112,8 @@ class MapWork:
         } | {name: value for name, value in optional.items() if value is not None}
 
 
-def announce(bag: Bag, planned: PlannedSegment) -> Delta:
-    """What a map does as a segment: it leaves itself to be run."""
+def announce(bag: Bag, planned: PlannedSegment) -> dict[str, Any]:
+    """The execution result of a map: it leaves itself to be run."""
     body, visit = planned.body, bag.control.loop_counter
     # By what the bag is, so that a run which was reset to another state has another map.
     identity = [body["id"], list(bag.kernel.forked_at), visit, sha256_hex(canonical_bytes(bag.to_json()))]
@@ -124,7 +124,7 @@ def announce(bag: Bag, planned: PlannedSegment) -> Delta:
         "segment": body["index"],
         "visit": visit,
     }
-    return Delta(status=Status.DISTRIBUTED_MAP, kernel={"pending_map": pending}, executed=True, counts_segment=True)
+    return {"status": "DISTRIBUTED_MAP", "pending_map": pending}
 
 
 def bear_item(parent: Bag, work: MapWork, item: MapItem, blobs: ExecutionBlobs) -> BranchBag:

@@ -9,12 +9,14 @@ from statebag.bag._bag import Bag
 from statebag.bag._fields import read_state
 from statebag.bag._result import FORKS, Delta, Status, check_execution_result, error_of, parse_status
 from statebag.bag._segments import load_segment
-from statebag.blobs import ExecutionBlobs
+from statebag.blobs import ExecutionBlobs, Pointer, is_pointer
 from statebag.config import PauseSpec, drop_reserved
 from statebag.errors import InputRefused, Problem
 
-__all__ = ["normalise_callback", "normalise_result", "reserved_warnings"]
+__all__ = ["STORED_PARTS", "normalise_callback", "normalise_result", "reserved_warnings"]
 
+STORED_PARTS = ("state_delta", "new_history_logs", "branches", "execution_batches", "inner_partition_map")
+"""Parts of an execution result that may come as a pointer."""
 ANSWER_FIELD = "last_hitp_response"
 """User field that holds the last answer of a person."""
 
@@ -29,7 +31,7 @@ def normalise_result(result: Any, blobs: ExecutionBlobs) -> Delta:
         InputRefused: the result breaks the contract.
         PointerNotFound, PointerCorrupt, StoreUnavailable: its stored state can't be read.
     """
-    result = check_execution_result(result)
+    result = check_execution_result(_fetch_parts(result, blobs))
     status = parse_status(result["status"])
     values, unset, full = _user_state(result, blobs)
     kept, dropped = drop_reserved(values)
@@ -37,7 +39,7 @@ def normalise_result(result: Any, blobs: ExecutionBlobs) -> Delta:
     return Delta(
         status=status,
         unknown_status=None if status else result["status"],
-        kernel=_fork(result) if status in FORKS else {},
+        kernel=_left_to_run(result, status),
         user_set=kept,
         user_unset=unset,
         user_full=full,
@@ -108,6 +110,20 @@ def _user_state(result: Mapping[str, Any], blobs: ExecutionBlobs) -> tuple[Mappi
         return state, (), True
     final = result.get("final_state")
     return ({}, (), False) if final is None else (final, (), True)
+
+
+def _fetch_parts(result: Any, blobs: ExecutionBlobs) -> Any:
+    """The result with those parts that its producer has put into the store, since a message may not be that large."""
+    if not isinstance(result, Mapping):
+        return result
+    stored = {name: Pointer.from_json(result[name]) for name in STORED_PARTS if is_pointer(result.get(name))}
+    return {**result, **{name: blobs.get(pointer) for name, pointer in stored.items()}} if stored else result
+
+
+def _left_to_run(result: Mapping[str, Any], status: Status | None) -> dict[str, Any]:
+    if status is Status.DISTRIBUTED_MAP:
+        return {"pending_map": result.get("pending_map")}
+    return _fork(result) if status in FORKS else {}
 
 
 def _fork(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ __all__ = ["STEP_FUNCTIONS", "TEMPORAL", "OffloadPolicy", "offload"]
 
 KIB = 1024
 LISTED_BYTES = 64 * KIB
-"""Pointers to pending branches above it are a list of their own, for a bag that is read through the store anyway."""
+"""Pointers to pending branches above it are a list of their own."""
 SHOWN_CHARACTERS = 1000
 """Of a stored error's message that stay inline, so that it can be read without the store."""
 
@@ -119,7 +119,7 @@ def _shrink_kernel(kernel: Kernel, policy: OffloadPolicy, blobs: ExecutionBlobs)
     changes: dict[str, Any] = {}
     if kernel.pending_branches and size_of(kernel.pending_branches) > policy.kernel_limit:
         branches = _store_branches(kernel.pending_branches, blobs)
-        if policy.user_limit is None and size_of(branches) > LISTED_BYTES:
+        if size_of(branches) > LISTED_BYTES:
             branches = ({"listed": blobs.put(list(branches), kind="branches").to_json(), "total": len(branches)},)
         changes["pending_branches"] = branches
     stored = kernel.error and is_pointer(kernel.error.get("stored"))

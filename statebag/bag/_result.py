@@ -167,6 +167,8 @@ def _wrong_flow(result: Mapping[str, Any]) -> Iterator[Problem]:
     status = parse_status(result.get("status"))
     if status in FORKS and not (result.get("branches") or any(batches or ())):
         yield _problem("$.branches", f"must hold at least one branch with status {status}")
+    if status is Status.DISTRIBUTED_MAP and not isinstance(result.get("pending_map"), Mapping):
+        yield _problem("$.pending_map", "must be an object with this status")
     if status is Status.SEQUENTIAL_BRANCH and not result.get("inner_partition_map"):
         yield _problem("$.inner_partition_map", "must hold at least one segment with this status")
 

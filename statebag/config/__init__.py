@@ -7,7 +7,13 @@ from statebag.config._flow import Flow, Fork, Gate, Item
 from statebag.config._flow_checks import check_flow, flow_of
 from statebag.config._item_reader import ItemReader, check_item_reader
 from statebag.config._load import LoadedDocument, load_document
-from statebag.config._map_spec import MapSpec, asks_for_distribution, check_map_options, is_distributed
+from statebag.config._map_spec import (
+    DEFAULT_PERCENTAGE,
+    MapSpec,
+    asks_for_distribution,
+    check_map_options,
+    is_distributed,
+)
 from statebag.config._model import Body, Document, Edge, Node, PauseSpec
 from statebag.config._node_types import (
     NODE_TYPE_ALIASES,
@@ -26,6 +32,7 @@ from statebag.config.schemas import check_schema
 
 __all__ = [
     "DECISIONS",
+    "DEFAULT_PERCENTAGE",
     "NODE_TYPE_ALIASES",
     "RESERVED_KEYS",
     "WARNING_CODES",

@@ -11,7 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from statebag.config._reading import read_fields
 from statebag.errors import Problem
 
-__all__ = ["MAP_KEYS", "MAP_STRATEGIES", "MapSpec", "asks_for_distribution", "check_map_options", "is_distributed"]
+__all__ = [
+    "DEFAULT_PERCENTAGE",
+    "MAP_KEYS",
+    "MAP_STRATEGIES",
+    "MapSpec",
+    "asks_for_distribution",
+    "check_map_options",
+    "is_distributed",
+]
 
 MAP_STRATEGIES = ("MAP_REDUCE", "BATCHED", "SAFE")
 DEFAULT_PERCENTAGE = 10.0

@@ -1,5 +1,7 @@
 """Facts of the orchestration that both engines read: state names, routes, limits, retries, time-outs."""
 
+from statebag.machine.chunks import cut_branches, waves_of
+from statebag.machine.notices import EVENT_FIELDS, EVENT_STATUS
 from statebag.machine.policies import (
     FUNCTIONS,
     GRACE_SECONDS,
@@ -7,6 +9,7 @@ from statebag.machine.policies import (
     HISTORY_EVENTS,
     HITP_TIMEOUT_SECONDS,
     IN_FLIGHT_LIMIT,
+    PROVIDER_RETRIES,
     SILENCE_SECONDS,
     Function,
     Retry,
@@ -20,19 +23,24 @@ __all__ = [
     "CHUNK_STATES",
     "DISTRIBUTED_ROUTES",
     "DISTRIBUTED_STATES",
+    "EVENT_FIELDS",
+    "EVENT_STATUS",
     "FUNCTIONS",
     "GRACE_SECONDS",
     "HISTORY_BYTES",
     "HISTORY_EVENTS",
     "HITP_TIMEOUT_SECONDS",
     "IN_FLIGHT_LIMIT",
+    "PROVIDER_RETRIES",
     "ROUTES",
     "SILENCE_SECONDS",
     "STANDARD_STATES",
     "Function",
     "Retry",
     "State",
+    "cut_branches",
     "route",
     "route_branch",
     "route_distributed",
+    "waves_of",
 ]

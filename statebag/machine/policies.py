@@ -14,6 +14,7 @@ __all__ = [
     "HISTORY_EVENTS",
     "HITP_TIMEOUT_SECONDS",
     "IN_FLIGHT_LIMIT",
+    "PROVIDER_RETRIES",
     "SILENCE_SECONDS",
     "Function",
     "Retry",
@@ -21,6 +22,9 @@ __all__ = [
 
 HITP_TIMEOUT_SECONDS = PauseSpec.timeout_seconds
 """Time a person has to answer, where the pause names none."""
+
+PROVIDER_RETRIES = 3
+"""Further tries of a segment whose provider refuses, where its node says nothing."""
 
 GRACE_SECONDS = 5.0
 """Time beyond a function's own limit, in which the worker can still say that the limit was reached."""
