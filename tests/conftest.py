@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, settings
 from temporalio.runtime import Runtime, TelemetryConfig
 
 from statebag.app.embedded import find_temporal, start_server
+from tests.rig import Rig, start_rig
 from tests.seaweed import s3_environment, s3_server
 
-__all__ = ["dev_server", "s3_environment", "s3_server", "temporal_binary", "time_skipping_binary"]
+__all__ = ["dev_server", "rig", "s3_environment", "s3_server", "temporal_binary", "time_skipping_binary"]
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 
@@ -46,3 +47,10 @@ async def dev_server(temporal_binary: Path) -> AsyncIterator[str]:
     assert temporal_binary == find_temporal()
     async with start_server() as server:
         yield server.address
+
+
+@pytest.fixture(scope="session")
+async def rig(dev_server: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
+    """A worker on the shared server, for all that need nothing special."""
+    async with start_rig(dev_server, tmp_path_factory.mktemp("store")) as started:
+        yield started

@@ -85,9 +85,8 @@ class WorkflowDistributedOrchestrator(Orchestration):
                 return
         self.enter(State.NOTIFY_DISTRIBUTED_STARTED)
         step, facts = self._now, self._facts
-        items = {"total_items": self._map["total_items"]} if self._map else {}
-        counts = {**facts, "loop_counter": step.loop_counter}
-        told = {name: counts[name] for name in EVENT_FIELDS[EventType.DISTRIBUTED_STARTED]} | items
+        counts = {**facts, "loop_counter": step.loop_counter, "total_items": self._map.get("total_items", 0)}
+        told = {name: counts[name] for name in EVENT_FIELDS[EventType.DISTRIBUTED_STARTED]}
         await self.publish(EventType.DISTRIBUTED_STARTED, self._status, **told)
         self.enter(State.CREATE_PRE_SNAPSHOT)
         await self._take_snapshot("pre")

@@ -139,11 +139,10 @@ class Orchestration(People):
 
     async def _verify_idempotency(self, given: ExecutionInput, input_hash: str) -> dict[str, Any] | None:
         """Claim the key; the first run's result where it has succeeded already."""
-        self.enter(State.VERIFY_IDEMPOTENCY_KEY)
         key = given.idempotency_key
         if key is None:
-            self.enter(State.EVALUATE_IDEMPOTENCY)
             return None
+        self.enter(State.VERIFY_IDEMPOTENCY_KEY)
         claim = Claim(
             claim_id=claim_key(given.owner_id, key),
             holder=self.execution_id,

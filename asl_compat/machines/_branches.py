@@ -38,7 +38,11 @@ def run_branches() -> Mapping[State, ASL]:
         State.EXECUTE_BRANCH_SEGMENT: _execute(),
         State.SYNC_BRANCH_STATE: call(
             "StateDataManagerArn",
-            {"action": "sync_branch", **keep("branch_state", "execution_result")},
+            {
+                "action": "sync_branch",
+                "execution_id.$": "$$.Execution.Id",
+                **keep("branch_state", "execution_result"),
+            },
             select=("branch_state", "next_action"),
             then=State.EVALUATE_BRANCH_NEXT,
             retry=retries("state_data_manager"),

@@ -61,7 +61,7 @@ def call(
     return _task(
         _INVOKE,
         _invocation(function, payload),
-        {"ResultSelector": chosen, "ResultPath": into},
+        {"ResultSelector": chosen, **_result_at(into)},
         retry=retry,
         catches=catches,
         then=then,
@@ -90,7 +90,7 @@ def wait_for_token(
         catches: Which errors lead elsewhere.
     """
     given = {"TaskToken.$": "$$.Task.Token", **payload}
-    more = {"ResultPath": into, **timeout}
+    more = {**_result_at(into), **timeout}
     resource = f"{_INVOKE}.waitForTaskToken"
     return _task(resource, _invocation(function, given), more, retry=retry, catches=catches, then=then)
 
@@ -105,9 +105,7 @@ def service(
     catches: Sequence[ASL] = (),
 ) -> ASL:
     """Call another service of AWS."""
-    return _task(
-        f"arn:aws:states:::{resource}", parameters, {"ResultPath": into}, retry=retry, catches=catches, then=then
-    )
+    return _task(f"arn:aws:states:::{resource}", parameters, _result_at(into), retry=retry, catches=catches, then=then)
 
 
 def catch(then: State | str, *, into: str | None, errors: Sequence[str] = ("States.ALL",)) -> ASL:
@@ -132,7 +130,7 @@ def is_equal(path: str, values: Sequence[str]) -> ASL:
 
 def pass_on(document: Mapping[str, Any], *, then: State | str | None, into: str = "$") -> ASL:
     """Make a document of parts of the one that there is."""
-    return {"Type": "Pass", "Parameters": dict(document), "ResultPath": into, **_onwards(then)}
+    return {"Type": "Pass", "Parameters": dict(document), **_result_at(into), **_onwards(then)}
 
 
 def fail(error: str, *, cause: str = "", cause_path: str = "") -> ASL:
@@ -184,7 +182,7 @@ def fan_out(
         **concurrency,
         "ItemProcessor": processor,
         **(more or {}),
-        "ResultPath": into,
+        **_result_at(into),
         "Catch": list(catches),
         "Next": str(then),
     }
@@ -217,3 +215,8 @@ def _task(
 
 def _onwards(then: State | str | None) -> ASL:
     return {"End": True} if then is None else {"Next": str(then)}
+
+
+def _result_at(path: str | None) -> ASL:
+    """Where a result goes; ``$``, in place of the document, is what holds where nothing is said."""
+    return {} if path == "$" else {"ResultPath": path}

@@ -8,6 +8,7 @@ from asl_compat.machines._build import ASL, call, catch, choice, fan_out, is_equ
 from asl_compat.machines._endings import end
 from asl_compat.machines._head import DOCUMENT, begin
 from asl_compat.machines._loop import (
+    EXECUTION,
     TIMED_OUT,
     check_limit,
     execute_segment,
@@ -59,7 +60,7 @@ def distributed_machine() -> ASL:
         **_run_branches(),
         State.WAIT_FOR_CALLBACK: wait_for_answer(then=State.MERGE_CALLBACK_RESULT),
         State.MERGE_CALLBACK_RESULT: manage(
-            "merge_callback", "callback_result", "next", "next_action", then=State.EVALUATE_NEXT_ACTION
+            "merge_callback", "callback_result", "next", "next_action", more=EXECUTION, then=State.EVALUATE_NEXT_ACTION
         ),
         **end(distributed=True),
     }
@@ -203,7 +204,9 @@ def _selector(name: str) -> ASL:
     return {
         f"{name}.$": "$$.Map.Item.Value",
         "bag.$": "$.next.bag",
-        f"{name}_result": {"delta": {}, "error": {}},
+        # That of the run: each inner machine is an execution of its own.
+        **EXECUTION,
+        f"{name}_result": {"delta": {"bag": {}}, "error": {}},
         "callback_result": {},
     }
 
@@ -225,7 +228,7 @@ def _line(
     result = f"$.{name}_result"
 
     def run() -> ASL:
-        given = {**keep(name, "bag", "callback_result"), "resume.$": f"{result}.delta"}
+        given = {**keep(name, "bag", "execution_id", "callback_result"), "resume.$": f"{result}.delta"}
         task = call(
             function,
             given,
@@ -250,8 +253,7 @@ def _line(
         wait: wait_for_token(
             "StoreDistributedTaskTokenArn",
             {
-                "execution_id.$": "$$.Execution.Id",
-                **keep(name, "bag"),
+                **keep("execution_id", name, "bag"),
                 f"{name}_result.$": f"{result}.delta",
                 "distributed_context": {"is_child_execution": True, "parent_execution_id.$": "$.bag.execution_id"},
             },
@@ -266,7 +268,12 @@ def _line(
         ),
         resume: run(),
         wrong: pass_on(
-            {"position.$": f"$.{name}.position", "status": "FAILED", "error.$": f"{result}.error", "bag": {}},
+            {
+                "position.$": f"$.{name}.position",
+                "status": "FAILED",
+                "error.$": f"{result}.error",
+                "bag.$": f"{result}.delta.bag",
+            },
             into=f"{result}.delta",
             then=over,
         ),

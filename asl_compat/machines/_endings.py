@@ -15,6 +15,7 @@ _LIMIT = (
     "States.Format('LOOP_LIMIT_EXCEEDED: {} segments were executed, the limit is {}. Raise max_loop_iterations.', "
     "$.state_data.loop_counter, $.state_data.max_loop_iterations)"
 )
+_CAUSE = "States.Format('{}: {}', $.failure.Error, $.failure.Cause)"
 _OUTPUT = ("ownerId", "workflowId", "loop_counter", "total_segments", "start_time", "llm_segments", "hitp_segments")
 
 
@@ -43,5 +44,5 @@ def end(*, distributed: bool) -> Mapping[State, ASL]:
             catches=[catch(State.WORKFLOW_FAILED, into=None)],
             hint=True,
         ),
-        State.WORKFLOW_FAILED: fail("WorkflowExecutionFailed", cause_path="$.failure.Cause"),
+        State.WORKFLOW_FAILED: fail("WorkflowExecutionFailed", cause_path=_CAUSE),
     }

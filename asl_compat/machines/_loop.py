@@ -11,6 +11,7 @@ from statebag.bag import NextAction
 from statebag.machine import State
 
 __all__ = [
+    "EXECUTION",
     "TIMED_OUT",
     "check_limit",
     "execute_segment",
@@ -21,6 +22,8 @@ __all__ = [
     "wait_for_answer",
 ]
 
+EXECUTION: ASL = {"execution_id.$": "$$.Execution.Id"}
+"""Which execution it is, for functions that publish events of it."""
 TIMED_OUT = ("States.Timeout", "States.HeartbeatTimeout")
 
 

@@ -16,6 +16,7 @@ _PLACES: Mapping[str, str] = {
     "execution_name": "$$.Execution.Name",
     "final_state_s3_path": "$.next.bag.root.key",
     "state_s3_path": "$.next.bag.root.key",
+    "total_items": "$.next.total_items",
 }
 """Where fields are that are not the bag's own."""
 

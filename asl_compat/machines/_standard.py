@@ -9,6 +9,7 @@ from asl_compat.machines._build import ASL, call, catch, fan_out, is_equal, keep
 from asl_compat.machines._endings import end
 from asl_compat.machines._head import begin
 from asl_compat.machines._loop import (
+    EXECUTION,
     check_limit,
     execute_segment,
     manage,
@@ -59,7 +60,7 @@ def standard_machine() -> ASL:
         **run_branches(),
         State.WAIT_FOR_HITP_CALLBACK: wait_for_answer(then=State.MERGE_CALLBACK_RESULT),
         State.MERGE_CALLBACK_RESULT: manage(
-            "merge_callback", "callback_result", "next", then=State.EVALUATE_NEXT_ACTION
+            "merge_callback", "callback_result", "next", more=EXECUTION, then=State.EVALUATE_NEXT_ACTION
         ),
         **_slow_models(),
         **end(distributed=False),

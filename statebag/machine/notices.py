@@ -11,7 +11,13 @@ __all__ = ["EVENT_FIELDS", "EVENT_STATUS"]
 EVENT_FIELDS: Mapping[EventType, tuple[str, ...]] = {
     EventType.INIT_FAILED: ("error_type", "error_message"),
     EventType.STARTED: ("total_segments", "distributed_strategy"),
-    EventType.DISTRIBUTED_STARTED: ("total_segments", "distributed_strategy", "max_concurrency", "loop_counter"),
+    EventType.DISTRIBUTED_STARTED: (
+        "total_segments",
+        "distributed_strategy",
+        "max_concurrency",
+        "loop_counter",
+        "total_items",
+    ),
     EventType.ASYNC_LLM_PROCESSING: ("segment_to_run",),
     EventType.COMPLETED: ("final_state_s3_path", "total_segments", "loop_counter", "start_time"),
     EventType.FAILED: ("error_type", "error_message", "state_s3_path", "execution_name"),

@@ -12,13 +12,6 @@ from tests.rig import EVENTS_A_RUN, Rig, start_rig
 
 
 @pytest.fixture(scope="session")
-async def rig(dev_server: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
-    """A worker on the shared server, for all that need nothing special."""
-    async with start_rig(dev_server, tmp_path_factory.mktemp("store")) as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
 async def short(temporal_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
     """A worker on a server that soon wants a new history."""
     async with (

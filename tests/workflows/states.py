@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-VERIFY = ["CheckIdempotency", "VerifyIdempotencyKey"]
-START = [*VERIFY, "EvaluateIdempotency"]
+START = ["CheckIdempotency"]
+VERIFY = [*START, "VerifyIdempotencyKey"]
+"""With an idempotency key."""
 INIT = ["InitializeStateBag", "NotifyWorkflowStarted", "SelectExecutionStrategy"]
 BORN = [*START, *INIT]
 STEP = ["ExecuteSegment", "SyncStateData", "EvaluateNextAction"]

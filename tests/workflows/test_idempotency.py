@@ -14,9 +14,10 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from statebag.events import EventType
 from tests.rig import Rig, asks, chain, llm, probe, sets, start_rig
-from tests.workflows.states import BORN, END, INIT, NEXT, STEP, VERIFY
+from tests.workflows.states import END, INIT, NEXT, STEP, VERIFY
 from workflows._claims import claim_key
 
+BORN = [*VERIFY, "EvaluateIdempotency", *INIT]
 DUPLICATE = [*VERIFY, "EvaluateIdempotency", "FailDuplicateExecution"]
 PAUSING = chain(sets("a", x=1), sets("b", y=1), edges=[asks("a", "b")])
 

@@ -1,0 +1,1 @@
+"""One Lambda handler a file; the functions of both machines."""

@@ -1,0 +1,53 @@
+"""Messages to the WebSocket connections of an owner."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from asl_compat.lambdas._surroundings import Surroundings
+from statebag.canonical import canonical_bytes
+
+__all__ = ["push"]
+
+_log = logging.getLogger("statebag.connections")
+
+
+def push(around: Surroundings, owner_id: str, message: Mapping[str, Any]) -> int:
+    """Send a message to all connections of an owner; those that are gone are deleted.
+
+    Returns:
+        How many got it; 0 where no endpoint is set.
+    """
+    endpoint = around.environment.get("WEBSOCKET_ENDPOINT", "")
+    if not endpoint:
+        return 0
+    import boto3  # noqa: PLC0415 - only where there is an endpoint
+
+    gateway: Any = boto3.client("apigatewaymanagementapi", endpoint_url=endpoint)  # pyright: ignore[reportUnknownMemberType]
+    data, sent = canonical_bytes(dict(message)), 0
+    for connection in _connections_of(around, owner_id):
+        try:
+            gateway.post_to_connection(ConnectionId=connection, Data=data)
+            sent += 1
+        except ClientError as error:
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") != 410:
+                _log.warning("connection %s: did not take the message: %s", connection, error)
+                continue
+            around.dynamodb.delete_item(
+                TableName=around.name("connections_table"), Key={"connectionId": {"S": connection}}
+            )
+    return sent
+
+
+def _connections_of(around: Surroundings, owner_id: str) -> list[str]:
+    pages = around.dynamodb.get_paginator("query").paginate(
+        TableName=around.name("connections_table"),
+        IndexName="OwnerIdConnectionIndex",
+        KeyConditionExpression="ownerId = :owner",
+        ExpressionAttributeValues={":owner": {"S": owner_id}},
+    )
+    return [str(item["connectionId"].get("S")) for page in pages for item in page["Items"]]

@@ -1,0 +1,161 @@
+"""The tokens of pauses that wait for people, in a table: each answered once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from asl_compat.lambdas._surroundings import Surroundings
+from statebag.canonical import canonical_bytes, parse_json
+from statebag.machine import HITP_TIMEOUT_SECONDS
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+__all__ = ["Tokens", "WaitingPause"]
+
+_KEPT_SECONDS = 7 * 86_400
+"""Beyond the pause's own time: an answer that comes late is told so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingPause:
+    """A pause, and the token that its answer goes to."""
+
+    owner_id: str
+    workflow_id: str
+    execution_id: str
+    """The execution's ARN."""
+    execution_name: str
+    pause_id: str
+    token: str
+    segment: int
+    spec: Mapping[str, Any]
+    """What is asked: ``prompt``, ``options``, ``schema``, ``timeout_seconds``."""
+    opened_at: float
+    """Epoch seconds."""
+    status: str = "WAITING"
+
+    @property
+    def conversation_id(self) -> str:
+        """Names the pause among all of its owner's."""
+        return f"{self.execution_name}#{self.pause_id}"
+
+    @property
+    def expires_at(self) -> float:
+        """Epoch seconds."""
+        return self.opened_at + float(self.spec.get("timeout_seconds", HITP_TIMEOUT_SECONDS))
+
+
+class Tokens:
+    """The table.
+
+    Args:
+        around: Names it.
+    """
+
+    def __init__(self, around: Surroundings) -> None:
+        self._table = around.name("task_tokens_table")
+        self._dynamodb = around.dynamodb
+
+    def keep(self, pause: WaitingPause) -> bool:
+        """Keep a pause; one that is asked again, since its task was tried again, gets the new token.
+
+        Returns:
+            Whether it waits now: not, where it was answered already.
+        """
+        item: dict[str, AttributeValueTypeDef] = {
+            "ownerId": {"S": pause.owner_id},
+            "conversation_id": {"S": pause.conversation_id},
+            "workflowId": {"S": pause.workflow_id},
+            "execution_id": {"S": pause.execution_id},
+            "execution_name": {"S": pause.execution_name},
+            "pause_id": {"S": pause.pause_id},
+            "taskToken": {"S": pause.token},
+            "segment": {"N": str(pause.segment)},
+            "spec": {"S": canonical_bytes(dict(pause.spec)).decode()},
+            "status": {"S": "WAITING"},
+            "createdAt": {"N": str(pause.opened_at)},
+            "expires_at": {"N": str(pause.expires_at)},
+            "ttl": {"N": str(int(pause.expires_at) + _KEPT_SECONDS)},
+        }
+        return self._try(
+            lambda: self._dynamodb.put_item(
+                TableName=self._table,
+                Item=item,
+                ConditionExpression="attribute_not_exists(conversation_id) OR #status = :waiting",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={":waiting": {"S": "WAITING"}},
+            )
+        )
+
+    def of_execution(self, owner_id: str, execution_id: str) -> list[WaitingPause]:
+        """All pauses of an execution, answered ones too, oldest first."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName="ExecutionIdIndex",
+            KeyConditionExpression="ownerId = :owner AND execution_id = :execution",
+            ExpressionAttributeValues={":owner": {"S": owner_id}, ":execution": {"S": execution_id}},
+        )
+        found = [_pause_of(item) for page in pages for item in page["Items"]]
+        return sorted(found, key=lambda pause: (pause.opened_at, pause.pause_id))
+
+    def take(self, pause: WaitingPause) -> bool:
+        """Claim a pause for an answer; of two, one gets True."""
+        return self._move(pause, "WAITING", "ANSWERED")
+
+    def give_back(self, pause: WaitingPause) -> None:
+        """Let a pause wait again whose answer could not be delivered."""
+        self._move(pause, "ANSWERED", "WAITING")
+
+    def forget(self, pause: WaitingPause) -> None:
+        """Delete a pause whose execution is over."""
+        key: dict[str, AttributeValueTypeDef] = {
+            "ownerId": {"S": pause.owner_id},
+            "conversation_id": {"S": pause.conversation_id},
+        }
+        self._dynamodb.delete_item(TableName=self._table, Key=key)
+
+    def _move(self, pause: WaitingPause, before: str, after: str) -> bool:
+        return self._try(
+            lambda: self._dynamodb.update_item(
+                TableName=self._table,
+                Key={"ownerId": {"S": pause.owner_id}, "conversation_id": {"S": pause.conversation_id}},
+                UpdateExpression="SET #status = :after",
+                ConditionExpression="#status = :before AND taskToken = :token",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={
+                    ":before": {"S": before},
+                    ":after": {"S": after},
+                    ":token": {"S": pause.token},
+                },
+            )
+        )
+
+    def _try(self, write: Any) -> bool:
+        try:
+            write()
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
+
+def _pause_of(item: Mapping[str, Any]) -> WaitingPause:
+    texts = {name: item[name]["S"] for name in ("ownerId", "workflowId", "execution_id", "execution_name", "pause_id")}
+    return WaitingPause(
+        owner_id=texts["ownerId"],
+        workflow_id=texts["workflowId"],
+        execution_id=texts["execution_id"],
+        execution_name=texts["execution_name"],
+        pause_id=texts["pause_id"],
+        token=item["taskToken"]["S"],
+        segment=int(item["segment"]["N"]),
+        spec=parse_json(item["spec"]["S"]),
+        opened_at=float(item["createdAt"]["N"]),
+        status=item["status"]["S"],
+    )
