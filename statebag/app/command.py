@@ -15,6 +15,7 @@ import click
 from temporalio.client import Client
 
 from statebag.app.answers import send_answer
+from statebag.app.asl import asl
 from statebag.app.attend import person
 from statebag.app.bench import bench
 from statebag.app.connect import connect
@@ -212,6 +213,7 @@ def respond(
     return 0
 
 
+cli.add_command(asl)
 cli.add_command(bench)
 cli.add_command(upload)
 cli.add_command(redrive)

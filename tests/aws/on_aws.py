@@ -86,8 +86,14 @@ def make_stack(interpreter: Interpreter, stage: str) -> Stack:
     return Stack(interpreter=interpreter, names=names, tap=taps[bus])
 
 
-def run_on_aws(stack: Stack, scenario: Scenario, name: str) -> Ran:
-    """Run it as the execution ``name``."""
+def run_on_aws(
+    stack: Stack,
+    scenario: Scenario,
+    name: str,
+    *,
+    change: Callable[[dict[str, Any]], None] = lambda definition: None,
+) -> Ran:
+    """Run it as the execution ``name``, after ``change`` has been made to the definition."""
     with mock.patch.dict(os.environ, {**stack.interpreter.environment, **stack.names}):
         around = Surroundings.from_environment(dict(os.environ), now=lambda: datetime.now(UTC))
         body = {"workflow_config": scenario.document, "ownerId": OWNER, "workflowId": WORKFLOW, "MOCK_MODE": "true"}
@@ -101,7 +107,9 @@ def run_on_aws(stack: Stack, scenario: Scenario, name: str) -> Ran:
             functions = {
                 placeholder: _function(stack, around, module, answer_all) for placeholder, module in _FUNCTIONS.items()
             }
-            ended = stack.interpreter.run(_definition(stack, scenario), given, functions, name=name)
+            definition = _definition(stack, scenario)
+            change(definition)
+            ended = stack.interpreter.run(definition, given, functions, name=name)
         _finalize(around, ended, given, name)
         told = [event["detail"] for event in stack.tap.take()]
         events = [event for event in told if event["execution_id"].endswith(f":{name}")]
