@@ -11,7 +11,7 @@ AWS_STAMP := $(AWS)/.installed
 .PHONY: help install run test check faults aws aws-tools bench lock clean
 
 help: ## Show what there is to make.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## Make .venv with everything in it.
 
@@ -38,6 +38,7 @@ aws-tools: install $(AWS_STAMP) ## Make .aws with what checks and runs Step Func
 
 $(AWS_STAMP): $(wildcard deploy/aws-tools/*.lock) deploy/aws-tools/package-lock.json
 	@echo "Installing interpreters and validators of Step Functions into $(AWS); this takes two minutes the first time."
+	@command -v npm >/dev/null || { echo "npm (Node 20 or newer) is needed"; exit 1; }
 	@mkdir -p $(AWS)/node
 	@for tool in moto ministack sam; do ( \
 		test -x $(AWS)/$$tool/bin/python || $(PYTHON) -m venv $(AWS)/$$tool; \
@@ -45,7 +46,7 @@ $(AWS_STAMP): $(wildcard deploy/aws-tools/*.lock) deploy/aws-tools/package-lock.
 			>$(AWS)/$$tool.log 2>&1 || { cat $(AWS)/$$tool.log; touch $(AWS)/failed; } ) & done; wait; \
 		test ! -e $(AWS)/failed || { rm $(AWS)/failed; exit 1; }
 	@cp deploy/aws-tools/package.json deploy/aws-tools/package-lock.json $(AWS)/node/
-	@cd $(AWS)/node && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@cd $(AWS)/node && npm ci --loglevel=error --no-audit --no-fund --ignore-scripts
 	@$(AWS)/moto/bin/python -c 'import moto.stepfunctions' && $(AWS)/ministack/bin/python -c 'import ministack' && test -x $(AWS)/sam/bin/sam
 	@touch $(AWS_STAMP)
 
@@ -67,11 +68,11 @@ lock: install ## Lock the newest versions that pyproject.toml allows.
 	@cd deploy/aws-tools && for tool in moto ministack sam; do \
 		../../$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 			--no-emit-index-url --no-strip-extras $$tool.in -o $$tool.lock --upgrade; done
-	@cd deploy/aws-tools && rm -f package-lock.json && npm install --silent --package-lock-only \
+	@cd deploy/aws-tools && rm -f package-lock.json && npm install --loglevel=error --package-lock-only \
 		--omit-lockfile-registry-resolved --no-audit --no-fund
 	@cd deploy/aws-tools && ../../$(BIN)/python -c 'import json; lock = json.load(open("package-lock.json")); \
 		[each.pop("funding", None) for each in lock["packages"].values()]; \
 		json.dump(lock, open("package-lock.json", "w"), indent=2)' && echo >>package-lock.json
 
-clean: ## Remove .venv and caches.
+clean: ## Remove .venv, .aws and caches.
 	rm -rf $(VENV) $(AWS) .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -14,6 +14,7 @@ from statebag.errors import InputRefused
 
 
 def main() -> int:
+    """Say what was lost; 1 where anything was."""
     lost: list[str] = []
     blamed: list[str] = []
     refused = checked = 0

@@ -172,6 +172,12 @@ CODES: Mapping[str, str] = {
     "ASL_TEMPLATE": "A key that ends in `.$` has a value that is neither a path nor an intrinsic function.",
     "ASL_PATH_UNRESOLVED": "A path reads what no way to its state provides. Correct it, or provide the value.",
     "ASL_PATH_UNCERTAIN": "A path reads what only some ways to its state provide; with this warning. Test it with `IsPresent`.",
+    "DEPLOY_MISSING": "A file of a deployment is missing. Write the folder with `statebag asl emit`.",
+    "DEPLOY_MISMATCH": "Two parts of a deployment don't fit each other. See the message.",
+    "DEPLOY_STATES": "A machine to deploy has other states than its catalogue. See the message.",
+    "DEPLOY_SIZE": "A file of a deployment is larger than the service takes. Make it smaller.",
+    "DEPLOY_EVENT": "An event of a machine has no rule that takes it. Correct the event or the rule.",
+    "FOLDER_OCCUPIED": "A folder to write to holds files of somebody else. Name an empty or a new one.",
     "ASL_SUSPECT": "A definition is accepted, but hardly does what is meant; with this warning. See the message.",
     # The surroundings.
     "SETTING_INVALID": "An environment variable has a value that can't be used.",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
 
+from asl_compat.emit import emit as write_folder
 from asl_compat.model import CheckedDefinition, check_definition, count_states, is_warning
 from statebag.app.inputs import read_bytes
 from statebag.app.output import error_body, print_error, print_json, print_text
@@ -49,6 +51,19 @@ class _Checked:
             {**problem.to_json(), "severity": "warning" if is_warning(problem) else "error"} for problem in problems
         ]
         return body | counts | {"problems": told}
+
+
+@asl.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def emit(folder: Path) -> int:
+    """Write the machines, their functions and the SAM template into DIR, from which `sam build` works as it is.
+
+    What an earlier call wrote there is replaced; files of anybody else's are refused.
+    """
+    files = write_folder(folder)
+    print_text(f"{len(files)} files in {folder}")
+    print_text(f"Next: statebag check {folder}, then there: sam build, sam deploy --guided")
+    return 0
 
 
 @asl.command()

@@ -18,6 +18,7 @@ from statebag.app.answers import send_answer
 from statebag.app.asl import asl
 from statebag.app.attend import person
 from statebag.app.bench import bench
+from statebag.app.check import check
 from statebag.app.connect import connect
 from statebag.app.dev import dev as serve_dev
 from statebag.app.flowchart import draw_plan
@@ -214,6 +215,7 @@ def respond(
 
 
 cli.add_command(asl)
+cli.add_command(check)
 cli.add_command(bench)
 cli.add_command(upload)
 cli.add_command(redrive)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -67,7 +67,7 @@ class FunctionServer:
     @contextmanager
     def serving(
         self, functions: Functions, *, name: str, answers: Mapping[str, Answer] | None = None
-    ) -> Iterator[threading.Event]:
+    ) -> Generator[threading.Event]:
         """Serve these for an execution of that name; the event is set when it has ended."""
         self._functions, self._answers = functions, dict(answers or {})
         ended = self._ended[name] = threading.Event()
@@ -104,7 +104,7 @@ class Listener(ThreadingHTTPServer):
 
 
 @contextmanager
-def function_server() -> Iterator[FunctionServer]:
+def function_server() -> Generator[FunctionServer]:
     """A server on a port of this machine."""
 
     class Handler(BaseHTTPRequestHandler):

@@ -5,8 +5,9 @@ documentation says. Differences that the launchers mend are not here: percentage
 (moto); names of errors, failing functions of callbacks, heartbeats, events of nested states, result files (MiniStack);
 callbacks, names of states, tests for what is absent, distributed Maps (aws-local-stepfunctions).
 
-Nor is what no result shows. MiniStack ignores MaxConcurrencyPath (all items run at once), TimeoutSecondsPath, a time-out of
-the whole machine, ToleratedFailurePercentagePath and ItemBatcher. moto takes a second answer for a token, has 60 seconds for
+Nor is what no result shows. MiniStack ignores MaxConcurrencyPath (all items run at once), a time-out of the whole machine,
+ToleratedFailurePercentagePath and ItemBatcher; both it and aws-local-stepfunctions ignore TimeoutSecondsPath and
+HeartbeatSecondsPath (``IGNORE_TIMES_IN_INPUT``). moto takes a second answer for a token, has 60 seconds for
 a callback with a heartbeat and no time-out, lets go on what else runs when an item has failed a Map, and writes no result
 files for a Map that fails. Inside of a distributed Map all three have the parent's execution in the context object. None
 waits: time-outs are real, times before retries are none.
@@ -20,7 +21,7 @@ from typing import Any
 
 from tests.aws.probes import caught, machine, mapped, waiting
 
-__all__ = ["KNOWN_GAPS", "Gap"]
+__all__ = ["IGNORE_TIMES_IN_INPUT", "KNOWN_GAPS", "Gap"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,9 @@ class Gap:
 
 
 MOTO, MINISTACK, LOCAL = "moto", "ministack", "aws-local-stepfunctions"
+IGNORE_TIMES_IN_INPUT = frozenset({MINISTACK, LOCAL})
+"""They wait on when the time that ``TimeoutSecondsPath`` or ``HeartbeatSecondsPath`` leads to has passed. A test makes it
+pass for them by failing the task with States.Timeout."""
 ABSENT = {"Variable": "$.absent", "StringEquals": "x", "Next": "Yes"}
 ENDS: Mapping[str, Any] = {
     "Yes": {"Type": "Pass", "Parameters": {"chosen": "yes"}, "End": True},

@@ -37,9 +37,15 @@ class Execution:
 class Interpreter(Protocol):
     """One that runs definitions with functions of this process."""
 
-    name: str
-    environment: Mapping[str, str]
-    """What points boto3, and with it the functions, at this interpreter's services, and nowhere else."""
+    @property
+    def name(self) -> str:
+        """As ``KNOWN_GAPS`` calls it."""
+        ...
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What points boto3, and with it the functions, at this interpreter's services, and nowhere else."""
+        ...
 
     def client(self, service: str) -> Any:
         """A boto3 client of this interpreter's services (``dynamodb``, ``events``, ``s3``, ``sqs``, ``stepfunctions``)."""

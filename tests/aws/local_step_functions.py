@@ -100,7 +100,8 @@ class LocalStepFunctions:
         try:
             result = method(**parameters)
         except ClientError as error:
-            return {"error": {"name": f"{SERVICES[service]}.{error.response['Error']['Code']}", "cause": str(error)}}
+            code = error.response.get("Error", {}).get("Code", "")
+            return {"error": {"name": f"{SERVICES[service]}.{code}", "cause": str(error)}}
         del result["ResponseMetadata"]
         if result.get("FailedEntryCount"):
             return {"error": {"name": "EventBridge.FailedEntry", "cause": json.dumps(result)}}

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.aws.gaps import KNOWN_GAPS, Gap
+from tests.aws.gaps import IGNORE_TIMES_IN_INPUT, KNOWN_GAPS, Gap
 from tests.aws.interpreters import Functions, Interpreter, Refused
 from tests.aws.probes import called, caught, distributed, everything, machine, mapped, retried, waiting
 from tests.aws.services import Resources, create, table
@@ -210,6 +210,40 @@ def test_a_wait_ends_with_its_time_out(interpreter: Interpreter, name: str) -> N
     ran = interpreter.run(definition, {}, {"ask": lambda event, context: None}, name=name)
 
     assert (ran.status, ran.error) == ("FAILED", "States.Timeout")
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"TimeoutSecondsPath": "$.seconds"}, {"HeartbeatSecondsPath": "$.seconds", "TimeoutSeconds": 3600}],
+    ids=["time-out", "heartbeat"],
+)
+def test_times_in_the_input_pass_where_they_are_known_to(
+    interpreter: Interpreter, name: str, limits: dict[str, Any]
+) -> None:
+    definition = machine(Ask=waiting("ask", {}, End=True, **limits))
+    functions: Functions = {"ask": lambda event, context: None}
+
+    if interpreter.name in IGNORE_TIMES_IN_INPUT:
+        with pytest.raises(TimeoutError, match=name):
+            interpreter.run(definition, {"seconds": 1}, functions, name=name, timeout=2)
+    else:
+        ran = interpreter.run(definition, {"seconds": 1}, functions, name=name)
+        assert (ran.status, ran.error, ran.trace) == ("FAILED", "States.Timeout", ["Ask"])
+
+
+def test_a_test_can_make_time_pass(interpreter: Interpreter, name: str) -> None:
+    def ask(event: Any, context: Any) -> None:
+        boto3.client("stepfunctions").send_task_failure(taskToken=event["token"], error="States.Timeout")
+
+    limits = {"TimeoutSecondsPath": "$.seconds", "HeartbeatSeconds": 1800}
+    definition = machine(
+        Ask=waiting("ask", {}, Catch=caught("Caught", "States.Timeout"), End=True, **limits),
+        Caught={"Type": "Pass", "Parameters": {"late": True}, "End": True},
+    )
+
+    ran = interpreter.run(definition, {"seconds": 3600}, {"ask": ask}, name=name)
+
+    assert (ran.status, ran.output, ran.trace) == ("SUCCEEDED", {"late": True}, ["Ask", "Caught"])
 
 
 def test_a_wait_ends_when_no_heartbeat_comes(interpreter: Interpreter, name: str) -> None:

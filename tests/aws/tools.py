@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def program(environment: str, name: str) -> str:
 
 
 @contextmanager
-def conversing(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[str]]:
+def conversing(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Generator[subprocess.Popen[str]]:
     """A process that answers each line of JSON with one. It ends with the context, or with this process."""
     with log.open("wb") as errors:
         process = subprocess.Popen(
@@ -58,7 +58,7 @@ def ask(process: subprocess.Popen[str], question: Any) -> Any:
 
 
 @contextmanager
-def started(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[int]:
+def started(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Generator[int]:
     """The port of a server that prints it as JSON when it is ready. It ends with the context, or with this process."""
     with log.open("wb") as errors:
         process = subprocess.Popen(

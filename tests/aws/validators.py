@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ class Validators:
 
 
 @contextmanager
-def running_validators(folder: Path) -> Iterator[Validators]:
+def running_validators(folder: Path) -> Generator[Validators]:
     """Started, and ended with the context."""
     node = ["node", str(LAUNCHERS / "validators.mjs")], {"NODE_MODULES": str(NODE_MODULES)}
     moto = [program("moto", "python"), str(LAUNCHERS / "moto_parser.py")], dict[str, str]()

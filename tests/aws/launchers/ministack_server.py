@@ -194,13 +194,18 @@ def announce_when_listening(port: int) -> None:
         time.sleep(0.02)
 
 
+def serve_as_a_command() -> None:
+    """Serve as ``ministack`` does."""
+    sys.argv = ["ministack"]
+    serve()
+
+
 def main() -> None:
     """Serve until the test process has ended."""
     correct()
     port = int(os.environ["GATEWAY_PORT"])
     threading.Thread(target=announce_when_listening, args=(port,), daemon=True).start()
-    sys.argv = ["ministack"]
-    serve()
+    serve_as_a_command()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,146 @@
+"""The template: who may do what, what matches which event, and that nothing is left to chance."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from asl_compat.machines import definitions
+from asl_compat.sam import LAMBDAS, MACHINES, print_template, samconfig, template
+from asl_compat.sam import test_input as sample_input
+from statebag.config import load_document, parse_execution_input
+from statebag.events import DETAIL_TYPE, SOURCE, EventType
+from statebag.nodes import builtin_registry
+
+RESOURCES: dict[str, Any] = template()["Resources"]
+WITHOUT_RESOURCE = {
+    "states:SendTaskSuccess",
+    "states:SendTaskFailure",
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+}
+"""Actions that have no resource to name."""
+
+
+def of_type(kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    return ((name, body["Properties"]) for name, body in RESOURCES.items() if body["Type"] == kind)
+
+
+def statements(properties: dict[str, Any]) -> list[dict[str, Any]]:
+    return [statement for policy in properties["Policies"] for statement in policy["Statement"]]
+
+
+def test_what_is_printed_is_what_was_meant() -> None:
+    assert yaml.safe_load(print_template()) == json.loads(json.dumps(template()))
+
+
+def test_names_have_the_stage_behind_them() -> None:
+    functions = {properties["FunctionName"]["Fn::Sub"] for _, properties in of_type("AWS::Serverless::Function")}
+    assert "StateDataManager-${StageName}" in functions
+    machines = {properties["Name"]["Fn::Sub"] for _, properties in of_type("AWS::Serverless::StateMachine")}
+    assert machines == {"WorkflowOrchestrator-${StageName}", "WorkflowDistributedOrchestrator-${StageName}"}
+
+
+@pytest.mark.parametrize("logical_id", MACHINES)
+def test_every_placeholder_is_filled_and_no_other(logical_id: str) -> None:
+    properties = RESOURCES[logical_id]["Properties"]
+    text = json.dumps(definitions()[MACHINES[logical_id][1]])
+    given = properties["DefinitionSubstitutions"]
+    assert all(f"${{{name}}}" in text for name in given)
+    for name, value in given.items():
+        text = text.replace(f"${{{name}}}", str(value).replace("${", "").replace('"', ""))
+    assert "${" not in text
+
+
+def test_every_handler_is_there() -> None:
+    for one in LAMBDAS:
+        module = importlib.util.find_spec(f"asl_compat.lambdas.{one.module}")
+        assert module is not None, one.module
+
+
+def test_no_permission_is_wider_than_it_must_be() -> None:
+    kinds = ("AWS::Serverless::Function", "AWS::Serverless::StateMachine")
+    for kind in kinds:
+        for name, properties in of_type(kind):
+            for statement in statements(properties):
+                assert not any("*" in action for action in statement["Action"]), name
+                if statement["Resource"] == "*":
+                    assert set(statement["Action"]) <= WITHOUT_RESOURCE, name
+
+
+def test_a_machine_may_call_its_functions_and_no_others() -> None:
+    for logical_id in MACHINES:
+        properties = RESOURCES[logical_id]["Properties"]
+        (invoke,) = [one for one in statements(properties) if one["Action"] == ["lambda:InvokeFunction"]]
+        allowed = {resource["Fn::Sub"].split(":function:")[1].split("-$")[0] for resource in invoke["Resource"]}
+        substituted = properties["DefinitionSubstitutions"].values()
+        called = {value["Ref"].removesuffix("Function.Alias") for value in substituted if "Alias" in str(value)}
+        assert allowed == called
+
+
+def test_whoever_answers_tokens_may_do_so() -> None:
+    answering = {"SegmentRunner", "StoreTaskToken", "AsyncLLMHandler", "ResumeHandler"}
+    assert {one.name for one in LAMBDAS if "answers" in one.grants} == answering
+
+
+def test_every_event_matches_the_rule_that_leads_to_the_notifier() -> None:
+    rule = RESOURCES["LifecycleRule"]["Properties"]
+    pattern = rule["EventPattern"]
+    assert (pattern["source"], pattern["detail-type"]) == ([SOURCE], [DETAIL_TYPE])
+    assert set(pattern["detail"]["event_type"]) == {str(event) for event in EventType}
+    assert rule["Targets"][0]["Arn"] == {"Ref": "ExecutionProgressNotifierFunction.Alias"}
+    assert rule["Targets"][0]["DeadLetterConfig"]
+
+
+def test_the_end_of_both_machines_leads_to_the_finalizer() -> None:
+    rule = RESOURCES["ExecutionEndedRule"]["Properties"]
+    assert "EventBusName" not in rule
+    detail = rule["EventPattern"]["detail"]
+    assert detail["status"] == ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
+    assert [one["Ref"] for one in detail["stateMachineArn"]] == list(MACHINES)
+
+
+def test_what_expires_expires() -> None:
+    for _, properties in of_type("AWS::DynamoDB::Table"):
+        assert properties["TimeToLiveSpecification"]["Enabled"] is True
+        assert properties["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def test_live_state_is_neither_archived_nor_deleted() -> None:
+    rules = RESOURCES["StateBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert not any("Transitions" in rule for rule in rules)
+    assert [rule["Prefix"] for rule in rules if "ExpirationInDays" in rule] == ["temp/"]
+    assert RESOURCES["StateBucket"]["DeletionPolicy"] == "Retain"
+
+
+def test_every_log_has_its_retention_and_every_machine_its_alarms() -> None:
+    for _, properties in of_type("AWS::Logs::LogGroup"):
+        assert properties["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+    metrics = [properties["MetricName"] for _, properties in of_type("AWS::CloudWatch::Alarm")]
+    assert (metrics.count("ExecutionsFailed"), metrics.count("Errors")) == (2, len(LAMBDAS))
+
+
+def test_there_is_a_stage_for_development_and_one_for_production() -> None:
+    assert "[default.deploy.parameters]" in samconfig()
+    assert "[production.deploy.parameters]" in samconfig()
+
+
+def test_the_sample_input_is_taken() -> None:
+    given = parse_execution_input(sample_input())
+    assert given.mock_mode
+    assert load_document(sample_input()["workflow_config"], builtin_registry()).warnings == ()
