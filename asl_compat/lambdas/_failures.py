@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from statebag.canonical import parse_json
-from statebag.errors import CODES, StateBagError
+from statebag.errors import CODES
 
 __all__ = ["error_of_task", "failure_of", "outcome_of", "result_of_task"]
 
@@ -17,7 +17,7 @@ def error_of_task(caught: Mapping[str, Any]) -> dict[str, Any]:
     text = cause if isinstance(cause, str) else ""
     try:
         body = parse_json(text) if text.startswith("{") else None
-    except StateBagError:
+    except ValueError:
         body = None
     if isinstance(body, dict) and isinstance(body.get("errorMessage"), str):
         text = body["errorMessage"]

@@ -12,6 +12,7 @@ from asl_compat.lambdas._answer import answer, require
 from asl_compat.lambdas._connections import push
 from asl_compat.lambdas._surroundings import Surroundings, surroundings
 from statebag.canonical import canonical_bytes, parse_json
+from statebag.errors import InputRefused, Problem
 
 __all__ = ["handle", "handler"]
 
@@ -41,7 +42,11 @@ def handle(event: Any, around: Surroundings) -> dict[str, Any]:
         return {"status": "error", "message": "Forbidden"}
     detail = given.get("detail", given)
     if isinstance(detail, str):
-        detail = parse_json(detail)
+        try:
+            detail = parse_json(detail)
+        except ValueError as error:
+            problem = Problem(path="$.detail", code="INPUT_NOT_JSON", message=f"is not JSON: {error}")
+            raise InputRefused([problem], what="event") from error
     told = require(detail, "event_id", "event_type", "execution_id", "ownerId", "timestamp", "status")
     saved = _save(around, told)
     sent = push(around, told["ownerId"], _message(told, around.now())) if saved else 0

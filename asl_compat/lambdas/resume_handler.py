@@ -86,7 +86,11 @@ def _body_of(event: Mapping[str, Any]) -> Mapping[str, Any]:
     text = event.get("body") or ""
     if event.get("isBase64Encoded"):
         text = base64.b64decode(text).decode("utf-8", errors="replace")
-    body = parse_json(text)
+    try:
+        body = parse_json(text)
+    except ValueError as error:
+        problem = Problem(path="$", code="INPUT_NOT_JSON", message=f"is not JSON: {error}")
+        raise InputRefused([problem], what="body") from error
     if not isinstance(body, dict):
         problem = Problem(path="$", code="RESPONSE_INVALID", message="must be a JSON object")
         raise InputRefused([problem], what="body")
