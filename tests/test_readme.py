@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import time
@@ -113,3 +114,11 @@ def test_the_first_workflow_of_your_own(shell: Any, tmp_path: Path) -> None:
     assert outcome["status"] == "SUCCEEDED"
     assert outcome["final_state"]["sent"] == f"Sent: {outcome['final_state']['draft']}"
     assert outcome["pauses"] == 1
+
+
+def test_what_is_emitted_for_aws_passes_its_check(shell: Any) -> None:
+    (command,) = commands_under("Take it to AWS")
+    try:
+        assert shell(command).splitlines()[-1] == "ALL CHECKS PASSED"
+    finally:
+        shutil.rmtree(ROOT / "out", ignore_errors=True)

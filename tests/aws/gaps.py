@@ -42,7 +42,7 @@ class Gap:
 MOTO, MINISTACK, LOCAL = "moto", "ministack", "aws-local-stepfunctions"
 IGNORE_TIMES_IN_INPUT = frozenset({MINISTACK, LOCAL})
 """They wait on when the time that ``TimeoutSecondsPath`` or ``HeartbeatSecondsPath`` leads to has passed. A test makes it
-pass for them by failing the task with States.Timeout, and for them only: sent, moto does not catch that by its name."""
+pass for them by failing the task with States.Timeout, and for them only: moto takes no error of that name from outside."""
 ABSENT = {"Variable": "$.absent", "StringEquals": "x", "Next": "Yes"}
 ENDS: Mapping[str, Any] = {
     "Yes": {"Type": "Pass", "Parameters": {"chosen": "yes"}, "End": True},
