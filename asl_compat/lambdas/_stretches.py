@@ -33,7 +33,7 @@ def chunks_of_fork(left: Mapping[str, Any]) -> dict[str, Any]:
     (first, last), *rest = rounds
     items = [{"unit": unit, "position": unit, "kind": "branches", "range": ranges[unit]} for unit in range(first, last)]
     limit = max(1, fork["max_concurrency"] // size)
-    kept = {"kind": "branches", "fork": fork, "ranges": True, "rounds": rest, "total": len(ranges)}
+    kept = {**left, "ranges": True, "rounds": rest, "total": len(ranges)}
     left = {**kept, "units": [first, last]}
     return {"items": items, "max_concurrency": limit, "total_items": fork["total"], "left": left}
 
@@ -64,9 +64,11 @@ def join_branch_chunks(around: Surroundings, event: Mapping[str, Any], given: An
         for unit in range(*left["units"]):
             around.engine.finish_branches(base, unit, [failed(at, lost) for at in range(*ranges[unit])])
     if left["rounds"]:
-        return document(around, event["state_data"], NextAction.PARALLEL_GROUP, {"left": left})
-    step = around.engine.join_branches(base, left["total"])
-    return document_of_step(around, base, step)
+        begun = {**left, "begun_at": event["next"]["bag"]}
+        return document(around, event["state_data"], NextAction.PARALLEL_GROUP, {"left": begun})
+    place = around.adopt(event["state_data"])
+    step = around.engine.join_branches(place, left["total"], begun_at=base)
+    return document_of_step(around, place, step)
 
 
 def _why(given: Any) -> str:

@@ -96,7 +96,9 @@ def _take_snapshot(around: Surroundings, event: Mapping[str, Any]) -> dict[str, 
     """Keep the bag; what is next, and how it is run, stays as it was."""
     made = around.door.handle(_without_ours(event))
     found = document(around, made["state_data"], event["next_action"])
-    return found | {"next": {**event["next"], "bag": found["next"]["bag"]}}
+    # What the chunks of a later batch record belongs to the bag that the first ones began with.
+    bag = event["next"]["left"].get("begun_at") or found["next"]["bag"]
+    return found | {"next": {**event["next"], "bag": bag}}
 
 
 def _join_distributed(around: Surroundings, event: Mapping[str, Any]) -> dict[str, Any]:

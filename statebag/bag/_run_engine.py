@@ -52,8 +52,13 @@ class RunEngine(MapEngine):
         _, stored = blobs.record_once(_chunk_of(place, chunk), {**report, "results": pointer.to_json()})
         return {name: stored[name] for name in report}
 
-    def join_branches(self, place: Place, chunks: int) -> Step:
+    def join_branches(self, place: Place, chunks: int, *, begun_at: Place | None = None) -> Step:
         """``aggregate_branches`` for a fork that ran in so many chunks.
+
+        Args:
+            place: The bag that has the branches pending.
+            chunks: How many there were.
+            begun_at: The bag that they were begun with, where it has moved on since.
 
         Raises:
             StateBagError: as that action; ``RESULT_INVALID``: a chunk has no outcome.
@@ -61,7 +66,7 @@ class RunEngine(MapEngine):
         blobs, _ = self._open(place)
         results: list[Any] = []
         for chunk in range(chunks):
-            record = blobs.read_record(_chunk_of(place, chunk))
+            record = blobs.read_record(_chunk_of(begun_at or place, chunk))
             if record is None:
                 text = f"chunk {chunk} of the fork has no outcome. Run it before the join."
                 raise StateBagError(text, code="RESULT_INVALID")

@@ -300,6 +300,9 @@ SCENARIOS = (
         machine=DISTRIBUTED,
     ),
     Scenario(
+        name="distributed_large_in_batches", document={**_in_batches(), "distributed_mode": True}, machine=DISTRIBUTED
+    ),
+    Scenario(
         name="distributed_large_pauses",
         document={**_asking(), "distributed_mode": True},
         answers={"ok?": YES},
