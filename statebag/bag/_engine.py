@@ -7,28 +7,26 @@ pointer, and what the router reads. Its size does not depend on the bag's.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from statebag.bag._bag import Bag
 from statebag.bag._commit import Attempt, commit, digest_of, find_commit
-from statebag.bag._execute import PlannedSegment, Ran, run_segment
-from statebag.bag._groups import BranchBag, bear_branch, fork
+from statebag.bag._execute import PlannedSegment
+from statebag.bag._groups import BranchBag, bear_branch
 from statebag.bag._hydrate import hydrate_branch, hydrate_segment
 from statebag.bag._init import bear
 from statebag.bag._kept import Kept
-from statebag.bag._maps import announce
 from statebag.bag._next_action import TERMINAL_FAILURES, NextAction
 from statebag.bag._offload import TEMPORAL, OffloadPolicy
 from statebag.bag._pipe import Outcome, Surroundings, apply, finish
 from statebag.bag._plans import Plans
+from statebag.bag._produce import Producer
 from statebag.bag._result import Delta, Status, parse_status
 from statebag.bag._step import Place, Step
-from statebag.bag._steps import RecordedSteps
 from statebag.blobs import BlobStore, ExecutionBlobs, Pointer
-from statebag.config import MapSpec, parse_execution_input
-from statebag.errors import Problem
+from statebag.config import parse_execution_input
 from statebag.nodes import NodeRegistry
 
 __all__ = ["SAME_ALL_ALONG", "BagEngine", "attempt_of"]
@@ -52,17 +50,6 @@ SAME_ALL_ALONG = (
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Produced:
-    """What a segment gave, before it is merged."""
-
-    result: Mapping[str, Any]
-    """An execution result."""
-    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """How to run the branches (``fork``) or the items (``map``) that it leaves to be run."""
-    warnings: tuple[Problem, ...] = ()
 
 
 class BagEngine:
@@ -89,6 +76,7 @@ class BagEngine:
         self._now = now
         self._kept = Kept(KEPT_BAGS)
         self._plans = Plans(self._kept, registry)
+        self._producer = Producer(self._plans, registry, lambda: self._now())
 
     def init(self, raw: Any, execution_id: str, *, lineage: str = "main") -> Step:
         """Make the first bag of an execution input.
@@ -203,7 +191,7 @@ class BagEngine:
         blobs, bag = self._open(place)
         planned = self._plans.segment(bag, bag.control.segment_to_run, blobs)
         making = attempt_of(place, "sync", "")
-        made = self._produce(bag, planned, blobs, making, attempt=attempt, heartbeat=heartbeat)
+        made = self._producer.produce(bag, planned, blobs, making, attempt=attempt, heartbeat=heartbeat)
         return {**made.result, **made.extra}
 
     def run_async_segment(
@@ -212,7 +200,7 @@ class BagEngine:
         """Run the segment that the bag waits for, and return its result unmerged: ``merge_async`` takes it."""
         blobs, bag = self._open(place)
         planned = self._plans.segment(bag, bag.control.segment_to_run, blobs)
-        ran = self._run(bag, planned, attempt=attempt, heartbeat=heartbeat)
+        ran = self._producer.run(bag, planned, attempt=attempt, heartbeat=heartbeat)
         return {**ran.result, **self._plans.follow(bag, planned, ran, blobs)}
 
     def act(self, action: str, place: Place, payload: Mapping[str, Any], *, result_id: str | None = None) -> Step:
@@ -268,48 +256,10 @@ class BagEngine:
         heartbeat: Callable[[object], None] | None,
     ) -> Outcome:
         """Do what a segment is there for, and put what comes of it into the bag."""
-        made = self._produce(bag, planned, blobs, making, attempt=attempt, heartbeat=heartbeat)
+        made = self._producer.produce(bag, planned, blobs, making, attempt=attempt, heartbeat=heartbeat)
         outcome = self._apply(making.action, bag, {"execution_result": made.result}, blobs)
         outcome = replace(outcome, warnings=(*made.warnings, *outcome.warnings)) if made.warnings else outcome
         return replace(outcome, extra=made.extra) if made.extra else outcome
-
-    def _produce(
-        self,
-        bag: Bag,
-        planned: PlannedSegment,
-        blobs: ExecutionBlobs,
-        making: Attempt,
-        *,
-        attempt: int,
-        heartbeat: Callable[[object], None] | None,
-    ) -> Produced:
-        if planned.body.get("type") == "map":
-            strategy = MapSpec.from_json(planned.nodes[0].config).strategy
-            return Produced(result=announce(bag, planned), extra={"map": {"strategy": strategy}})
-        if planned.body.get("async_llm"):
-            segment = bag.control.segment_to_run
-            return Produced(result={"status": "PAUSED_FOR_ASYNC_LLM", "next_segment_to_run": segment})
-        if planned.body.get("branches"):
-            result, how = fork(bag, planned.body, blobs)
-            return Produced(result=result, extra={"fork": how} if how else {})
-        folder = f"{making.lineage}/{making.version}"
-        steps = RecordedSteps(blobs, folder, attempt=attempt) if planned.body.get("outside") else None
-        ran = self._run(bag, planned, attempt=attempt, heartbeat=heartbeat, steps=steps)
-        result = {**ran.result, **self._plans.follow(bag, planned, ran, blobs)}
-        return Produced(result=result, warnings=ran.warnings)
-
-    def _run(
-        self,
-        bag: Bag,
-        planned: PlannedSegment,
-        *,
-        attempt: int,
-        heartbeat: Callable[[object], None] | None,
-        steps: RecordedSteps | None = None,
-    ) -> Ran:
-        return run_segment(
-            bag, planned, self.registry, attempt=attempt, heartbeat=heartbeat, now=self._now, steps=steps
-        )
 
     def _apply(self, action: str, bag: Bag, payload: Mapping[str, Any], blobs: ExecutionBlobs) -> Outcome:
         return apply(action, bag, payload, self._around(blobs))
