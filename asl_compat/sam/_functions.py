@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from asl_compat.sam._names import ENVIRONMENT, get, named
+from asl_compat.sam._names import ENVIRONMENT, MADE_WITH, MODEL_KEYS, get, named
 from statebag.machine import FUNCTIONS
 
 __all__ = ["LAMBDAS", "Lambda", "functions"]
@@ -41,6 +41,16 @@ _GRANTS: Mapping[str, Sequence[tuple[Sequence[str], Any]]] = {
             {"Fn::Sub": "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:*/*/POST/@connections/*"},
         ),
     ],
+    # Inference profiles lead to models in regions of their own choice.
+    "models": [
+        (
+            ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"],
+            [
+                {"Fn::Sub": "arn:${AWS::Partition}:bedrock:*::foundation-model/*"},
+                {"Fn::Sub": "arn:${AWS::Partition}:bedrock:*:${AWS::AccountId}:inference-profile/*"},
+            ],
+        )
+    ],
     "executions": [(["dynamodb:UpdateItem"], get("ExecutionsTable"))],
     "events": [(["events:PutEvents"], get("WorkflowEventBus"))],
     # The service has no resources to name for the answer of a token: whoever has the token may give it.
@@ -70,6 +80,13 @@ class Lambda:
     seconds: Any
     megabytes: int
     grants: tuple[str, ...]
+    takes_events: bool = False
+    """Whether it is called by rules, which nobody waits for."""
+
+    @property
+    def runs_nodes(self) -> bool:
+        """Whether it calls models."""
+        return "models" in self.grants
 
     @property
     def logical_id(self) -> str:
@@ -80,6 +97,18 @@ class Lambda:
 def _seconds(function: str) -> int:
     return min(_LONGEST_SECONDS, int(FUNCTIONS[function].timeout_seconds))
 
+
+_KEYS: Mapping[str, Any] = {
+    variable: {"Fn::If": [f"Has{parameter}", {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}
+    for variable, parameter in MODEL_KEYS.items()
+}
+
+_DELIVERY: Mapping[str, Any] = {
+    "MaximumEventAgeInSeconds": 3600,
+    "MaximumRetryAttempts": 2,
+    "DestinationConfig": {"OnFailure": {"Type": "SQS", "Destination": get("EventDeadLetters")}},
+}
+"""A rule is done when Lambda has taken an event; what becomes of one that the function fails on is said here."""
 
 _ASKS = ("tokens", "notices", "connections", "events")
 
@@ -98,7 +127,7 @@ LAMBDAS: Sequence[Lambda] = (
         what="Executes segments, branches, and chunks of maps.",
         seconds=_seconds("execute_segment"),
         megabytes=2048,
-        grants=("state", "answers", *_ASKS),
+        grants=("state", "models", "answers", *_ASKS),
     ),
     Lambda(
         name="StateDataManager",
@@ -114,7 +143,7 @@ LAMBDAS: Sequence[Lambda] = (
         what="Asks a person; on the distributed machine, a slow model, too.",
         seconds=_seconds("async_llm"),
         megabytes=1024,
-        grants=("state", "answers", *_ASKS),
+        grants=("state", "models", "answers", *_ASKS),
     ),
     Lambda(
         name="StoreDistributedTaskToken",
@@ -130,7 +159,7 @@ LAMBDAS: Sequence[Lambda] = (
         what="Answers a slow model's segment.",
         seconds=_seconds("async_llm"),
         megabytes=1024,
-        grants=("state", "answers"),
+        grants=("state", "models", "answers"),
     ),
     Lambda(
         name="PrepareDistributedExecution",
@@ -146,7 +175,7 @@ LAMBDAS: Sequence[Lambda] = (
         what="Runs a chunk.",
         seconds=_seconds("run_chunk"),
         megabytes=2048,
-        grants=("state", "events"),
+        grants=("state", "models", "events"),
     ),
     Lambda(
         name="ResumeHandler",
@@ -163,6 +192,7 @@ LAMBDAS: Sequence[Lambda] = (
         seconds=30,
         megabytes=512,
         grants=("executions", "connections"),
+        takes_events=True,
     ),
     Lambda(
         name="ExecutionFinalizer",
@@ -171,6 +201,7 @@ LAMBDAS: Sequence[Lambda] = (
         seconds=30,
         megabytes=512,
         grants=("claims", "tokens", "notices", "events", "inputs"),
+        takes_events=True,
     ),
 )
 """All functions of the stack."""
@@ -182,6 +213,8 @@ def functions() -> dict[str, Any]:
     for one in LAMBDAS:
         made[one.logical_id] = {
             "Type": "AWS::Serverless::Function",
+            # A version is replaced by the next one, and is what a rollback goes back to.
+            "UpdateReplacePolicy": "Retain",
             "Properties": {
                 "FunctionName": named(one.name),
                 "Description": one.what,
@@ -190,6 +223,10 @@ def functions() -> dict[str, Any]:
                 "Timeout": one.seconds,
                 "MemorySize": one.megabytes,
                 "AutoPublishAlias": "live",
+                "AutoPublishAliasAllProperties": True,
+                "VersionDescription": MADE_WITH,
+                **({"Environment": {"Variables": dict(_KEYS)}} if one.runs_nodes else {}),
+                **({"EventInvokeConfig": _DELIVERY} if one.takes_events else {}),
                 "LoggingConfig": {"LogGroup": {"Ref": f"{one.name}Logs"}},
                 "Policies": [{"Version": "2012-10-17", "Statement": _statements(one.grants)}],
             },

@@ -42,7 +42,7 @@ def storage() -> dict[str, Any]:
         "StateBucket": {
             "Type": "AWS::S3::Bucket",
             "Condition": "MakesBucket",
-            "DeletionPolicy": "Retain",
+            "DeletionPolicy": "RetainExceptOnCreate",
             "UpdateReplacePolicy": "Retain",
             "Properties": {
                 "BucketEncryption": {
@@ -122,7 +122,7 @@ def _table(
         properties["PointInTimeRecoverySpecification"] = {"PointInTimeRecoveryEnabled": True}
     return {
         "Type": "AWS::DynamoDB::Table",
-        "DeletionPolicy": "Retain" if recovers else "Delete",
+        "DeletionPolicy": "RetainExceptOnCreate" if recovers else "Delete",
         "UpdateReplacePolicy": "Retain" if recovers else "Delete",
         "Properties": properties,
     }

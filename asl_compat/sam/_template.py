@@ -8,8 +8,9 @@ import yaml
 
 from asl_compat.sam._events import alarms, events, resume_api
 from asl_compat.sam._functions import functions
+from asl_compat.sam._layer import Architecture
 from asl_compat.sam._machines import machines
-from asl_compat.sam._names import ENVIRONMENT, get
+from asl_compat.sam._names import ENVIRONMENT, MADE_WITH, MODEL_KEYS, get
 from asl_compat.sam._storage import storage
 from statebag.machine import FUNCTIONS
 
@@ -40,31 +41,53 @@ _PARAMETERS: dict[str, Any] = {
     "WebsocketEndpoint": {
         "Type": "String",
         "Default": "",
+        "MaxLength": 80,
         "Description": "https://… of a WebSocket API's stage, for notices; empty for none.",
     },
-    "LambdaArchitecture": {"Type": "String", "Default": "x86_64", "AllowedValues": ["x86_64", "arm64"]},
+    "Revision": {
+        "Type": "String",
+        "Default": "1",
+        "MaxLength": 16,
+        "Description": "Change it together with a key, which changes no function by itself.",
+    },
+    **{
+        name: {
+            "Type": "String",
+            "Default": "",
+            "NoEcho": True,
+            "Description": "Key of a provider of models, or a dynamic reference to a secret; empty for none.",
+        }
+        for name in MODEL_KEYS.values()
+    },
 }
 
 
-def template() -> dict[str, Any]:
-    """The template as JSON."""
+def template(architecture: Architecture = "x86_64") -> dict[str, Any]:
+    """The template as JSON.
+
+    Args:
+        architecture: What the functions run on, and the layer has packages for: one for both, so not a parameter.
+    """
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Transform": "AWS::Serverless-2016-10-31",
         "Description": "Smart StateBag: workflow documents on Step Functions, their data in a state bag.",
+        # A function hands its policies on to its versions: those that are replaced stay, and one that is deleted goes.
+        "Metadata": {"cfn-lint": {"config": {"ignore_checks": ["W3011"]}}},
         "Parameters": _PARAMETERS,
         "Conditions": {
             "MakesBucket": {"Fn::Equals": [{"Ref": "WorkflowStateBucket"}, ""]},
             "HasAlarmTopic": {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmTopicArn"}, ""]}]},
             "HasIssuer": {"Fn::Not": [{"Fn::Equals": [{"Ref": "CognitoIssuerUrl"}, ""]}]},
+            **{f"Has{name}": {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for name in MODEL_KEYS.values()},
         },
         "Globals": {
             "Function": {
                 "Runtime": "python3.12",
-                "Architectures": [{"Ref": "LambdaArchitecture"}],
+                "Architectures": [architecture],
                 "Tracing": "Active",
                 "Layers": [{"Ref": "DependenciesLayer"}],
-                "Environment": {"Variables": dict(ENVIRONMENT)},
+                "Environment": {"Variables": {**ENVIRONMENT, "MADE_WITH": MADE_WITH}},
             }
         },
         "Resources": {
@@ -75,9 +98,10 @@ def template() -> dict[str, Any]:
                     "Description": "Packages that the functions need.",
                     "ContentUri": "dependencies/",
                     "CompatibleRuntimes": ["python3.12"],
+                    "CompatibleArchitectures": [architecture],
                     "RetentionPolicy": "Delete",
                 },
-                "Metadata": {"BuildMethod": "python3.12"},
+                "Metadata": {"BuildMethod": "makefile", "BuildArchitecture": architecture},
             },
             **functions(),
             **storage(),
@@ -99,9 +123,9 @@ def template() -> dict[str, Any]:
     }
 
 
-def print_template() -> str:
+def print_template(architecture: Architecture = "x86_64") -> str:
     """The template as YAML."""
-    return yaml.dump(template(), Dumper=_Plain, sort_keys=False, width=120, allow_unicode=True)
+    return yaml.dump(template(architecture), Dumper=_Plain, sort_keys=False, width=120, allow_unicode=True)
 
 
 def samconfig() -> str:

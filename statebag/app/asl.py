@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from asl_compat.emit import emit as write_folder
 from asl_compat.model import CheckedDefinition, check_definition, count_states, is_warning
+from asl_compat.sam import Architecture
 from statebag.app.inputs import read_bytes
 from statebag.app.output import error_body, print_error, print_json, print_text
 from statebag.errors import InputRefused, StateBagError
@@ -55,12 +56,20 @@ class _Checked:
 
 @asl.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-def emit(folder: Path) -> int:
+@click.option(
+    "--architecture",
+    type=click.Choice(get_args(Architecture)),
+    default="x86_64",
+    show_default=True,
+    help="What the functions run on.",
+)
+def emit(folder: Path, *, architecture: Architecture) -> int:
     """Write the machines, their functions and the SAM template into DIR, from which `sam build` works as it is.
 
-    What an earlier call wrote there is replaced; files of anybody else's are refused.
+    What an earlier call wrote there is replaced; files of anybody else's, and changed ones, are refused, but for
+    samconfig.toml, which is left as it is.
     """
-    files = write_folder(folder)
+    files = write_folder(folder, architecture=architecture)
     print_text(f"{len(files)} files in {folder}")
     print_text(f"Next: statebag check {folder}, then there: sam build, sam deploy --guided")
     return 0

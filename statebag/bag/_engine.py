@@ -76,7 +76,7 @@ class BagEngine:
         self._now = now
         self._kept = Kept(KEPT_BAGS)
         self._plans = Plans(self._kept, registry)
-        self._producer = Producer(self._plans, registry, lambda: self._now())
+        self._producer = Producer(self._plans, registry, self._clock)
 
     def init(self, raw: Any, execution_id: str, *, lineage: str = "main") -> Step:
         """Make the first bag of an execution input.
@@ -244,6 +244,9 @@ class BagEngine:
         """The bag at ``place``."""
         bag = self._open(place)[1]
         return replace(bag, user=bag.user.forget())
+
+    def _clock(self) -> datetime:
+        return self._now()
 
     def _execute(
         self,

@@ -16,6 +16,7 @@ from asl_compat.emit import LISTING, emit
 from asl_compat.machines import STANDARD
 from statebag.app.asl import asl
 from statebag.app.check import check
+from statebag.canonical import sha256_hex
 from statebag.errors import StateBagError
 
 MACHINE = f"statemachines/{STANDARD}"
@@ -45,7 +46,8 @@ def test_the_bytes_are_the_same_each_time(folder: Path, tmp_path: Path) -> None:
 def test_a_later_call_removes_what_it_does_not_write(folder: Path) -> None:
     listing = json.loads((folder / LISTING).read_text())
     (folder / "src/old.py").write_text("")
-    (folder / LISTING).write_text(json.dumps({"files": [*listing["files"], "src/old.py"]}))
+    listing["files"]["src/old.py"] = sha256_hex(b"")
+    (folder / LISTING).write_text(json.dumps(listing))
     emit(folder)
     assert not (folder / "src/old.py").exists()
 
@@ -56,6 +58,54 @@ def test_files_of_others_are_refused(folder: Path) -> None:
         emit(folder)
     assert (refused.value.code, refused.value.details["files"]) == ("FOLDER_OCCUPIED", ["notes.txt"])
     assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_what_was_changed_since_is_refused(folder: Path) -> None:
+    (folder / "template.yaml").write_text("mine")
+    with pytest.raises(StateBagError, match=r"changed since they were written: template\.yaml") as refused:
+        emit(folder)
+    assert (refused.value.code, (folder / "template.yaml").read_text()) == ("FOLDER_OCCUPIED", "mine")
+
+
+def test_answers_of_the_guided_deployment_are_kept(folder: Path) -> None:
+    (folder / "samconfig.toml").write_text("region = 1")
+    emit(folder)
+    assert (folder / "samconfig.toml").read_text() == "region = 1"
+
+
+def test_nothing_outside_of_the_folder_is_touched(folder: Path) -> None:
+    mine = folder.parent / "mine.txt"
+    mine.write_text("")
+    listing = json.loads((folder / LISTING).read_text())
+    listing["files"]["../mine.txt"] = sha256_hex(b"")
+    (folder / LISTING).write_text(json.dumps(listing))
+    emit(folder)
+    assert mine.exists()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"files": 1}', '{"files": ["template.yaml"]}'])
+def test_a_listing_of_another_form_is_refused(folder: Path, text: str) -> None:
+    (folder / LISTING).write_text(text)
+    with pytest.raises(StateBagError) as refused:
+        emit(folder)
+    assert refused.value.code == "FOLDER_OCCUPIED"
+
+
+@pytest.mark.parametrize(("path", "code"), [("file", "FOLDER_OCCUPIED"), ("file/inside", "FOLDER_UNWRITABLE")])
+def test_a_file_is_no_folder(tmp_path: Path, path: str, code: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateBagError) as refused:
+        emit(tmp_path / path)
+    assert refused.value.code == code
+
+
+def test_functions_and_packages_are_for_one_architecture(tmp_path: Path) -> None:
+    emit(tmp_path, architecture="arm64")
+    template = yaml.safe_load((tmp_path / "template.yaml").read_text())
+    assert template["Globals"]["Function"]["Architectures"] == ["arm64"]
+    assert template["Resources"]["DependenciesLayer"]["Metadata"]["BuildArchitecture"] == "arm64"
+    makefile = (tmp_path / "dependencies/Makefile").read_text()
+    assert ("_aarch64" in makefile, "x86_64" in makefile) == (True, False)
 
 
 def test_the_command_says_what_is_next(tmp_path: Path) -> None:

@@ -125,7 +125,39 @@ def test_live_state_is_neither_archived_nor_deleted() -> None:
     rules = RESOURCES["StateBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     assert not any("Transitions" in rule for rule in rules)
     assert [rule["Prefix"] for rule in rules if "ExpirationInDays" in rule] == ["temp/"]
-    assert RESOURCES["StateBucket"]["DeletionPolicy"] == "Retain"
+    assert RESOURCES["StateBucket"]["DeletionPolicy"] == "RetainExceptOnCreate"
+
+
+def test_what_changes_a_function_changes_the_version_that_machines_call() -> None:
+    for _, properties in of_type("AWS::Serverless::Function"):
+        assert properties["AutoPublishAliasAllProperties"] is True
+        described = properties["VersionDescription"]["Fn::Sub"]
+        assert all(f"${{{name}}}" in described for name in ("FunctionTimeout", "DependenciesLayer"))
+    variables = template()["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["MADE_WITH"]["Fn::Sub"] == described
+
+
+def test_events_that_a_function_fails_on_are_kept() -> None:
+    targets = {
+        properties["Targets"][0]["Arn"]["Ref"].removesuffix(".Alias") for _, properties in of_type("AWS::Events::Rule")
+    }
+    kept = {
+        name
+        for name, properties in of_type("AWS::Serverless::Function")
+        if properties.get("EventInvokeConfig", {}).get("DestinationConfig")
+    }
+    assert kept == targets
+
+
+def test_keys_of_models_are_given_to_those_that_call_them_and_are_secret() -> None:
+    having = {name for name, properties in of_type("AWS::Serverless::Function") if "Environment" in properties}
+    assert having == {one.logical_id for one in LAMBDAS if "models" in one.grants}
+    parameters = template()["Parameters"]
+    assert [name for name, body in parameters.items() if body.get("NoEcho")] == [
+        "AnthropicApiKey",
+        "GoogleApiKey",
+        "OpenAiApiKey",
+    ]
 
 
 def test_every_log_has_its_retention_and_every_machine_its_alarms() -> None:
