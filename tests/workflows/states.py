@@ -7,6 +7,8 @@ VERIFY = [*START, "VerifyIdempotencyKey"]
 """With an idempotency key."""
 INIT = ["InitializeStateBag", "NotifyWorkflowStarted", "SelectExecutionStrategy"]
 BORN = [*START, *INIT]
+KEYED = [*VERIFY, "EvaluateIdempotency"]
+KEYED_BORN = [*KEYED, *INIT]
 STEP = ["ExecuteSegment", "SyncStateData", "EvaluateNextAction"]
 NEXT = ["CheckLoopLimit", *STEP]
 PAUSE = ["WaitForHITPCallback", "MergeCallbackResult", "EvaluateNextAction"]

@@ -14,7 +14,7 @@ from temporalio.exceptions import CancelledError
 
 from statebag.events import EventType
 from tests.rig import Hold, Rig, asks, chain, llm, probe, sets, start_rig
-from tests.workflows.states import BORN, STEP
+from tests.workflows.states import BORN, KEYED_BORN, STEP
 from workflows._claims import claim_key
 
 PAUSING = chain(sets("a", x=1), sets("b", y=1), edges=[asks("a", "b")])
@@ -40,7 +40,7 @@ async def test_at_a_pause(rig: Rig) -> None:
     assert (event.status, event.detail) == ("CANCELED", {"state_s3_path": progress["bag"]["key"]})
     assert (progress["status"], progress["current_state"]) == ("CANCELED", "WaitForHITPCallback")
     assert await handle.query("pending") == []
-    assert await rig.trace(handle) == [*BORN, *STEP, "WaitForHITPCallback"]
+    assert await rig.trace(handle) == [*KEYED_BORN, *STEP, "WaitForHITPCallback"]
     with pytest.raises(WorkflowFailureError) as released:
         await rig.client.get_workflow_handle(claim_key("acme", order)).result()
     assert getattr(released.value.cause, "type", None) == "CLAIM_RELEASED"

@@ -16,7 +16,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities import ClaimActivities
 from tests.rig import Rig, asks, chain, events_of, sets
-from tests.workflows.states import BORN, END, FAIL, INIT, START, STEP, VERIFY
+from tests.workflows.states import END, FAIL, INIT, KEYED, KEYED_BORN, STEP, VERIFY
 from workflows._claims import claim_key
 
 Handle = WorkflowHandle[Any, Any]
@@ -49,7 +49,7 @@ async def refused(rig: Rig, handle: Handle) -> dict[str, Any]:
     """Details of the failure of a run that another one is in the way of; nothing of it has begun."""
     failure = await rig.failure(handle)
     assert failure.type == "DuplicateExecution"
-    assert await rig.trace(handle) == [*START, "FailDuplicateExecution"]
+    assert await rig.trace(handle) == [*KEYED, "FailDuplicateExecution"]
     assert rig.types_of(handle.id) == ["FAILED"]
     assert blobs_of(rig, handle) == []
     details: dict[str, Any] = failure.details[0]
@@ -84,11 +84,11 @@ async def test_after_a_failure_the_key_is_free_for_any_input(rig: Rig) -> None:
     key = new_key()
     failed = await rig.start(FAILING, idempotency_key=key)
     assert (await rig.failure(failed)).type == "WorkflowExecutionFailed"
-    assert await rig.trace(failed) == [*BORN, *STEP, *FAIL]
+    assert await rig.trace(failed) == [*KEYED_BORN, *STEP, *FAIL]
     assert await claim_status(rig, key) is WorkflowExecutionStatus.FAILED
     again = await rig.start(QUICK, idempotency_key=key)
     assert (await again.result())["execution_id"] == again.id
-    assert await rig.trace(again) == [*BORN, *STEP, *END]
+    assert await rig.trace(again) == [*KEYED_BORN, *STEP, *END]
 
 
 async def test_a_document_that_is_refused_frees_the_key(rig: Rig) -> None:
@@ -214,4 +214,4 @@ async def test_only_a_test_document_in_mock_mode_is_not_verified(
     again = await rig.start(QUICK, idempotency_key=key, **given)
     assert (await again.result()).get("duplicate_of") == (first.id if verified else None)
     passed_by = ["CheckIdempotency", *INIT, *STEP, *END]
-    assert await rig.trace(again) == ([*START, "SucceedDuplicateExecution"] if verified else passed_by)
+    assert await rig.trace(again) == ([*KEYED, "SucceedDuplicateExecution"] if verified else passed_by)

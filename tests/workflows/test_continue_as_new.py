@@ -8,7 +8,7 @@ from typing import Any
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 
 from tests.rig import EVENTS_A_RUN, Document, Rig, asks, chain, events_of, llm, run_ids, sets
-from tests.workflows.states import BORN, END, NEXT, PAUSE, START, STEP
+from tests.workflows.states import BORN, END, KEYED, NEXT, PAUSE, STEP
 from workflows._claims import claim_key
 
 Handle = WorkflowHandle[Any, Any]
@@ -108,7 +108,7 @@ async def test_the_claim_on_a_key_outlives_the_first_history(short: Rig) -> None
     assert (await claim.result())["status"] == "SUCCEEDED"
     again = await short.start(document, **given)
     assert await again.result() == {**output, "duplicate_of": holder.id}
-    assert await short.trace(again) == [*START, "SucceedDuplicateExecution"]
+    assert await short.trace(again) == [*KEYED, "SucceedDuplicateExecution"]
 
 
 async def test_a_chain_that_fails_in_a_later_history_frees_its_key(short: Rig) -> None:

@@ -14,11 +14,10 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from statebag.events import EventType
 from tests.rig import Rig, asks, chain, llm, probe, sets, start_rig
-from tests.workflows.states import END, INIT, NEXT, STEP, VERIFY
+from tests.workflows.states import END, INIT, KEYED, KEYED_BORN, NEXT, STEP, VERIFY
 from workflows._claims import claim_key
 
-BORN = [*VERIFY, "EvaluateIdempotency", *INIT]
-DUPLICATE = [*VERIFY, "EvaluateIdempotency", "FailDuplicateExecution"]
+DUPLICATE = [*KEYED, "FailDuplicateExecution"]
 PAUSING = chain(sets("a", x=1), sets("b", y=1), edges=[asks("a", "b")])
 
 
@@ -38,7 +37,7 @@ async def test_a_key_that_is_new_is_claimed_and_the_run_goes_on(rig: Rig) -> Non
     order = key()
     handle = await rig.start(chain(sets("a", x=1), llm("b", "hi")), idempotency_key=order)
     assert (await handle.result())["execution_id"] == handle.id
-    assert await rig.trace(handle) == [*BORN, *STEP, *NEXT, *END]
+    assert await rig.trace(handle) == [*KEYED_BORN, *STEP, *NEXT, *END]
     claim = rig.client.get_workflow_handle(claim_key("acme", order))
     assert await claim.result() == {"holder": handle.id, "status": "SUCCEEDED"}
 
@@ -66,7 +65,7 @@ async def test_after_success_the_same_input_gives_the_first_runs_output(rig: Rig
     output = await first.result()
     second = await rig.start(chain(sets("a", x=1)), idempotency_key=order)
     assert await second.result() == {**output, "duplicate_of": first.id}
-    assert await rig.trace(second) == [*VERIFY, "EvaluateIdempotency", "SucceedDuplicateExecution"]
+    assert await rig.trace(second) == [*KEYED, "SucceedDuplicateExecution"]
     assert rig.types_of(second.id) == []
 
 
