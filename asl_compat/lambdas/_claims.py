@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from botocore.exceptions import ClientError
-
+from asl_compat.lambdas._conditions import write_if
 from asl_compat.lambdas._surroundings import Surroundings
 from statebag.errors import RunConflict
 
@@ -33,8 +32,8 @@ def claim(around: Surroundings, *, key: str, execution_arn: str, input_hash: str
         "ttl": {"N": str(now + KEPT_SECONDS)},
     }
     free = "attribute_not_exists(idempotency_key) OR executionArn = :mine OR #status = :failed OR #ttl < :now"
-    try:
-        around.dynamodb.put_item(
+    claimed = write_if(
+        lambda: around.dynamodb.put_item(
             TableName=table,
             Item=item,
             ConditionExpression=free,
@@ -45,18 +44,17 @@ def claim(around: Surroundings, *, key: str, execution_arn: str, input_hash: str
                 ":now": {"N": str(now)},
             },
         )
-    except ClientError as error:
-        if error.response.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
-            raise
+    )
+    if claimed is None:
         held = around.dynamodb.get_item(TableName=table, Key={"idempotency_key": {"S": key}}, ConsistentRead=True)
-        raise _conflict(key, held.get("Item", {}), input_hash) from error
+        raise _conflict(key, held.get("Item", {}), input_hash)
 
 
 def close_claim(around: Surroundings, *, key: str, execution_arn: str, status: str, output: str) -> None:
     """Record how the execution that has the key ended; nothing, where another one has it."""
     until = int(around.now().timestamp()) + RESULT_SECONDS
-    try:
-        around.dynamodb.update_item(
+    write_if(
+        lambda: around.dynamodb.update_item(
             TableName=around.name("idempotency_table"),
             Key={"idempotency_key": {"S": key}},
             UpdateExpression="SET #status = :status, #output = :output, #ttl = :ttl",
@@ -69,9 +67,7 @@ def close_claim(around: Surroundings, *, key: str, execution_arn: str, status: s
                 ":mine": {"S": execution_arn},
             },
         )
-    except ClientError as error:
-        if error.response.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
-            raise
+    )
 
 
 def _conflict(key: str, held: Any, input_hash: str) -> RunConflict:

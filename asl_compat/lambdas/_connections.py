@@ -6,13 +6,16 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from asl_compat.lambdas._surroundings import Surroundings
 from statebag.canonical import canonical_bytes
 
 __all__ = ["push"]
 
+_IMPATIENT = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
+"""Whoever waits for the function must not wait for a connection: a message is only a message."""
 _log = logging.getLogger("statebag.connections")
 
 
@@ -27,20 +30,24 @@ def push(around: Surroundings, owner_id: str, message: Mapping[str, Any]) -> int
         return 0
     import boto3  # noqa: PLC0415 - only where there is an endpoint
 
-    gateway: Any = boto3.client("apigatewaymanagementapi", endpoint_url=endpoint)  # pyright: ignore[reportUnknownMemberType]
+    gateway: Any = boto3.client("apigatewaymanagementapi", endpoint_url=endpoint, config=_IMPATIENT)  # pyright: ignore[reportUnknownMemberType]
     data, sent = canonical_bytes(dict(message)), 0
     for connection in _connections_of(around, owner_id):
         try:
             gateway.post_to_connection(ConnectionId=connection, Data=data)
             sent += 1
-        except ClientError as error:
-            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") != 410:
+        except (BotoCoreError, ClientError) as error:
+            if not _is_gone(error):
                 _log.warning("connection %s: did not take the message: %s", connection, error)
                 continue
             around.dynamodb.delete_item(
                 TableName=around.name("connections_table"), Key={"connectionId": {"S": connection}}
             )
     return sent
+
+
+def _is_gone(error: BotoCoreError | ClientError) -> bool:
+    return isinstance(error, ClientError) and error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 410
 
 
 def _connections_of(around: Surroundings, owner_id: str) -> list[str]:

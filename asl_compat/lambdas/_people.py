@@ -117,14 +117,14 @@ def callback_of(around: Surroundings, pause: WaitingPause, answer: Mapping[str, 
     return taken
 
 
-def send_answer(around: Surroundings, pause: WaitingPause, answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer the token of a pause that was taken, and tell.
+def send_answer(around: Surroundings, pause: WaitingPause, taken: Mapping[str, Any]) -> None:
+    """Answer the token of a pause that was taken, with what :func:`callback_of` gave, and tell.
 
     Raises:
         ClientError: The service refuses; ``TaskTimedOut`` and ``TaskDoesNotExist`` are final.
+        BotoCoreError: The service can't be reached.
     """
-    taken = callback_of(around, pause, answer)
-    around.step_functions.send_task_success(taskToken=pause.token, output=canonical_bytes(taken).decode())
+    around.step_functions.send_task_success(taskToken=pause.token, output=canonical_bytes(dict(taken)).decode())
     publish(
         around,
         EventType.RESUMED,
@@ -133,10 +133,11 @@ def send_answer(around: Surroundings, pause: WaitingPause, answer: Mapping[str, 
         workflow_id=pause.workflow_id,
         status="RUNNING",
         number=pause.pause_id,
+        # The run goes on before the answer to this call comes: what it tells next must not seem older.
+        at=datetime.fromisoformat(taken["responded_at"]),
         pause_id=pause.pause_id,
         decision=taken["decision"],
     )
-    return taken
 
 
 def text_of_time(seconds: float) -> str:

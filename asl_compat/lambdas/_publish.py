@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -27,6 +27,7 @@ def publish(
     workflow_id: str,
     status: str,
     number: str,
+    at: datetime | None = None,
     **detail: Any,
 ) -> None:
     """Put one event on the bus. Best effort: whatever happens to it is logged, and the run goes on.
@@ -39,6 +40,7 @@ def publish(
         workflow_id: Of the run.
         status: Of the run after the event.
         number: Tells events of one type of a run apart; the same again where an event is published again.
+        at: When it happened; now, where it isn't given.
         detail: The type's own fields; those that are None are left out.
     """
     body = {
@@ -48,7 +50,7 @@ def publish(
         "execution_id": execution_id,
         "ownerId": owner_id,
         "workflowId": workflow_id,
-        "timestamp": around.now().astimezone(UTC).isoformat(timespec="milliseconds"),
+        "timestamp": (at or around.now()).astimezone(UTC).isoformat(timespec="milliseconds"),
         "status": status,
     }
     try:

@@ -11,8 +11,9 @@ from statebag.canonical import size_of
 
 __all__ = ["RESULT_BYTES", "pack"]
 
-RESULT_BYTES = 100 * 1024
-"""A result above it has its parts in the store, the largest first: it shares a document of 256 KiB with the bag."""
+RESULT_BYTES = 40 * 1024
+"""A result above it has its parts in the store, the largest first: it shares a document of 256 KiB with the bag,
+which has 200 KiB at most."""
 
 
 def pack(result: Mapping[str, Any], blobs: ExecutionBlobs) -> dict[str, Any]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
+from asl_compat.lambdas._conditions import write_if
 from asl_compat.lambdas._surroundings import Surroundings
 from statebag.canonical import canonical_bytes, parse_json
 from statebag.machine import HITP_TIMEOUT_SECONDS
@@ -64,8 +63,10 @@ class Tokens:
     def keep(self, pause: WaitingPause) -> bool:
         """Keep a pause; one that is asked again, since its task was tried again, gets the new token.
 
+        An answer to the token before was for a task that is over: it can't have reached the run.
+
         Returns:
-            Whether it waits now: not, where it was answered already.
+            Whether it waits now: not, where this token was answered already.
         """
         item: dict[str, AttributeValueTypeDef] = {
             "ownerId": {"S": pause.owner_id},
@@ -82,15 +83,16 @@ class Tokens:
             "expires_at": {"N": str(pause.expires_at)},
             "ttl": {"N": str(int(pause.expires_at) + _KEPT_SECONDS)},
         }
-        return self._try(
+        kept = write_if(
             lambda: self._dynamodb.put_item(
                 TableName=self._table,
                 Item=item,
-                ConditionExpression="attribute_not_exists(conversation_id) OR #status = :waiting",
+                ConditionExpression="attribute_not_exists(conversation_id) OR #status = :waiting OR taskToken <> :token",
                 ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues={":waiting": {"S": "WAITING"}},
+                ExpressionAttributeValues={":waiting": {"S": "WAITING"}, ":token": {"S": pause.token}},
             )
         )
+        return kept is not None
 
     def of_execution(self, owner_id: str, execution_id: str) -> list[WaitingPause]:
         """All pauses of an execution, answered ones too, oldest first."""
@@ -100,16 +102,31 @@ class Tokens:
             KeyConditionExpression="ownerId = :owner AND execution_id = :execution",
             ExpressionAttributeValues={":owner": {"S": owner_id}, ":execution": {"S": execution_id}},
         )
-        found = [_pause_of(item) for page in pages for item in page["Items"]]
-        return sorted(found, key=lambda pause: (pause.opened_at, pause.pause_id))
+        return _pauses_in(pages)
 
-    def take(self, pause: WaitingPause) -> bool:
-        """Claim a pause for an answer; of two, one gets True."""
+    def of_conversation(self, owner_id: str, conversation_id: str) -> list[WaitingPause]:
+        """The pause that an owner's notice names, if it is there."""
+        # The index is what functions may query; an owner has few pauses, since those of ended executions are deleted.
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName="ExecutionIdIndex",
+            KeyConditionExpression="ownerId = :owner",
+            FilterExpression="conversation_id = :conversation",
+            ExpressionAttributeValues={":owner": {"S": owner_id}, ":conversation": {"S": conversation_id}},
+        )
+        return _pauses_in(pages)
+
+    def take(self, pause: WaitingPause) -> WaitingPause | None:
+        """Claim a pause for an answer; of two, one gets it.
+
+        Returns:
+            The pause as it is now: an index may tell a token late. None where it does not wait.
+        """
         return self._move(pause, "WAITING", "ANSWERED")
 
     def give_back(self, pause: WaitingPause) -> None:
-        """Let a pause wait again whose answer could not be delivered."""
-        self._move(pause, "ANSWERED", "WAITING")
+        """Let a pause wait again whose answer could not be delivered, unless it has got another token since."""
+        self._move(pause, "ANSWERED", "WAITING", token=pause.token)
 
     def forget(self, pause: WaitingPause) -> None:
         """Delete a pause whose execution is over."""
@@ -119,30 +136,27 @@ class Tokens:
         }
         self._dynamodb.delete_item(TableName=self._table, Key=key)
 
-    def _move(self, pause: WaitingPause, before: str, after: str) -> bool:
-        return self._try(
+    def _move(self, pause: WaitingPause, before: str, after: str, *, token: str | None = None) -> WaitingPause | None:
+        condition, values = "#status = :before", {":before": {"S": before}, ":after": {"S": after}}
+        if token is not None:
+            condition, values = f"{condition} AND taskToken = :token", {**values, ":token": {"S": token}}
+        found = write_if(
             lambda: self._dynamodb.update_item(
                 TableName=self._table,
                 Key={"ownerId": {"S": pause.owner_id}, "conversation_id": {"S": pause.conversation_id}},
                 UpdateExpression="SET #status = :after",
-                ConditionExpression="#status = :before AND taskToken = :token",
+                ConditionExpression=condition,
                 ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues={
-                    ":before": {"S": before},
-                    ":after": {"S": after},
-                    ":token": {"S": pause.token},
-                },
+                ExpressionAttributeValues=values,
+                ReturnValues="ALL_NEW",
             )
         )
+        return None if found is None else _pause_of(found["Attributes"])
 
-    def _try(self, write: Any) -> bool:
-        try:
-            write()
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
-                return False
-            raise
-        return True
+
+def _pauses_in(pages: Iterable[Mapping[str, Any]]) -> list[WaitingPause]:
+    found = [_pause_of(item) for page in pages for item in page["Items"]]
+    return sorted(found, key=lambda pause: (pause.opened_at, pause.pause_id))
 
 
 def _pause_of(item: Mapping[str, Any]) -> WaitingPause:

@@ -7,6 +7,7 @@ from typing import Any
 
 from asl_compat.lambdas._answer import answer, require
 from asl_compat.lambdas._claims import close_claim
+from asl_compat.lambdas._conditions import write_if
 from asl_compat.lambdas._failures import error_of_task
 from asl_compat.lambdas._publish import publish
 from asl_compat.lambdas._surroundings import Surroundings, surroundings
@@ -18,6 +19,13 @@ __all__ = ["handle", "handler"]
 
 _TOLD_BY_THE_MACHINE = frozenset({"WorkflowExecutionFailed", "InitializationFailed"})
 """Errors before which a state has published the event; an end by any other has told nobody."""
+_NEEDED = {
+    "SUCCEEDED": ("input", "output"),
+    "FAILED": ("input", "error"),
+    "TIMED_OUT": ("input",),
+    "ABORTED": ("input",),
+}
+"""Statuses that are ends, and what must be known of each. The event leaves out what is large."""
 _CODES = {
     "LoopLimitExceeded": "LOOP_LIMIT_EXCEEDED",
     "DuplicateExecution": "DUPLICATE_EXECUTION",
@@ -38,15 +46,14 @@ def handle(event: Any, around: Surroundings) -> dict[str, Any]:
     """
     detail = require(require(event, "detail")["detail"], "executionArn", "status")
     arn, status = detail["executionArn"], detail["status"]
-    given = _input_of(around, detail)
+    if status not in _NEEDED:
+        return {"status": "ignored", "reason": "the execution has not ended"}
+    detail = _whole(around, detail)
+    given = _input_of(detail)
     owner_id, workflow_id = (given.get(name) for name in ("ownerId", "workflowId"))
     if not isinstance(owner_id, str) or not isinstance(workflow_id, str):
         return {"status": "ignored", "reason": "the execution's input names no owner"}
-    whose = {"execution_id": arn, "owner_id": owner_id, "workflow_id": workflow_id}
-    key = given.get("idempotency_key")
-    if isinstance(key, str):
-        ended = "SUCCEEDED" if status == "SUCCEEDED" else "FAILED"
-        close_claim(around, key=key, execution_arn=arn, status=ended, output=str(detail.get("output") or ""))
+    whose: dict[str, Any] = {"execution_id": arn, "owner_id": owner_id, "workflow_id": workflow_id}
     if status == "ABORTED":
         publish(around, EventType.ABORTED, **whose, status="CANCELED", number="end")
     elif status in ("FAILED", "TIMED_OUT") and detail.get("error") not in _TOLD_BY_THE_MACHINE:
@@ -62,6 +69,10 @@ def handle(event: Any, around: Surroundings) -> dict[str, Any]:
             execution_name=str(detail.get("name") or arn.rpartition(":")[2]),
         )
     closed = _close_pauses(around, owner_id, arn)
+    key = given.get("idempotency_key")
+    if isinstance(key, str) and key:
+        ended = "SUCCEEDED" if status == "SUCCEEDED" else "FAILED"
+        close_claim(around, key=key, execution_arn=arn, status=ended, output=str(detail.get("output") or ""))
     return {"status": "done", "pauses_closed": closed}
 
 
@@ -71,12 +82,17 @@ def _error_of(detail: Mapping[str, Any]) -> dict[str, Any]:
     return {**found, "code": _CODES[name]} if name in _CODES else found
 
 
-def _input_of(around: Surroundings, detail: Mapping[str, Any]) -> Mapping[str, Any]:
-    text = detail.get("input")
-    if not isinstance(text, str):
-        # Large inputs are not in the event.
-        text = around.step_functions.describe_execution(executionArn=detail["executionArn"]).get("input", "{}")
-    given = parse_json(text)
+def _whole(around: Surroundings, detail: Mapping[str, Any]) -> Mapping[str, Any]:
+    if all(isinstance(detail.get(name), str) for name in _NEEDED[detail["status"]]):
+        return detail
+    described: Mapping[str, Any] = around.step_functions.describe_execution(executionArn=detail["executionArn"])
+    return {name: described.get(name) for name in ("input", "output", "error", "cause")} | {
+        name: value for name, value in detail.items() if value is not None
+    }
+
+
+def _input_of(detail: Mapping[str, Any]) -> Mapping[str, Any]:
+    given = parse_json(detail.get("input") or "{}")
     return given if isinstance(given, dict) else {}
 
 
@@ -94,11 +110,15 @@ def _close_pauses(around: Surroundings, owner_id: str, arn: str) -> int:
         ExpressionAttributeValues={":owner": {"S": owner_id}, ":execution": {"S": arn}},
     )
     for item in [found for page in pages for found in page["Items"]]:
-        around.dynamodb.update_item(
-            TableName=table,
-            Key={"ownerId": item["ownerId"], "notificationId": item["notificationId"]},
-            UpdateExpression="SET #status = :over",
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues={":over": {"S": "completed"}},
+        # A notice whose time ran out in between must not come back, half of it and for good.
+        write_if(
+            lambda item=item: around.dynamodb.update_item(
+                TableName=table,
+                Key={"ownerId": item["ownerId"], "notificationId": item["notificationId"]},
+                UpdateExpression="SET #status = :over",
+                ConditionExpression="attribute_exists(ownerId)",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={":over": {"S": "completed"}},
+            )
         )
     return len(waiting)

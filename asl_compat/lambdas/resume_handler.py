@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from asl_compat.lambdas._people import send_answer
+from asl_compat.lambdas._people import callback_of, send_answer
 from asl_compat.lambdas._surroundings import Surroundings, surroundings
 from asl_compat.lambdas._tokens import Tokens, WaitingPause
 from statebag.canonical import canonical_bytes, parse_json, size_of
@@ -17,10 +18,14 @@ from statebag.errors import InputRefused, Problem, StateBagError
 
 __all__ = ["handle", "handler"]
 
-OUTPUT_BYTES = 250 * 1024
-"""Step Functions takes 256 KiB of an answer, with what stands beside it."""
+_log = logging.getLogger("statebag.people")
+OUTPUT_BYTES = 96 * 1024
+"""Of an answer as the machine gets it. A state takes 256 KiB, and the bag is there too: what is above ends the run."""
+_NAME_BYTES = 2048
+"""Of a key in a table."""
 _EXECUTION = ("execution_id", "executionId", "conversation_id")
 _RESPONSE = ("response", "feedback", "user_response", "text", "response_text")
+_STATUS = {"PAUSE_UNKNOWN": 404, "PAUSE_AMBIGUOUS": 409, "PAUSE_ANSWERED": 409}
 _GONE = {
     "TaskTimedOut": (410, "TASK_TIMED_OUT", "the pause's time is over. Start a new run."),
     "TaskDoesNotExist": (404, "TASK_NOT_FOUND", "the execution does not wait any more."),
@@ -45,48 +50,56 @@ def handle(event: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
         return _refused(400, refused)
     tokens = Tokens(around)
     try:
-        pause = _find(tokens.of_execution(owner_id, execution_id), body.get("pause_id"), execution_id)
-        check_answer(answer, pause.spec)
-        _check_size(answer)
+        return _answer(around, tokens, owner_id, execution_id, body.get("pause_id"), answer)
     except StateBagError as refused:
         return _refused(_STATUS.get(refused.code, 400), refused)
-    if not tokens.take(pause):
-        text = f"pause {pause.pause_id}: already answered."
-        return _refused(409, StateBagError(text, code="PAUSE_ANSWERED"))
-    return _deliver(around, tokens, pause, answer)
-
-
-_STATUS = {"PAUSE_UNKNOWN": 404, "PAUSE_AMBIGUOUS": 409, "PAUSE_ANSWERED": 409}
-
-
-def _deliver(around: Surroundings, tokens: Tokens, pause: WaitingPause, answer: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        taken = send_answer(around, pause, answer)
-    except ClientError as error:
-        gone = _GONE.get(error.response.get("Error", {}).get("Code", ""))
-        if gone is not None:
-            status, code, text = gone
-            message = f"pause {pause.pause_id}: {text}"
-            body = {"error_code": code, "action": "START_NEW_RUN", "recoverable": False, "message": message}
-            return _response(status, body)
-        tokens.give_back(pause)
-        message = f"pause {pause.pause_id}: the answer could not be delivered: {error}. Send it again."
+    except (BotoCoreError, ClientError):
+        _log.exception("execution %s: an answer was not delivered", execution_id)
+        message = f"execution {execution_id}: the answer was not delivered. Send it again."
         return _response(500, {"error_code": "RESUME_FAILED", "recoverable": True, "message": message})
-    told = {name: taken[name] for name in ("decision", "responded_at")}
-    return _response(200, {"message": "The run goes on.", "pause_id": pause.pause_id, **told})
+
+
+def _answer(
+    around: Surroundings, tokens: Tokens, owner_id: str, name: str, wanted: Any, answer: Mapping[str, Any]
+) -> dict[str, Any]:
+    # Names of executions have no `#`; the conversations that notices name do.
+    pauses = tokens.of_conversation(owner_id, name) if "#" in name else tokens.of_execution(owner_id, name)
+    pause = _find(pauses, wanted, name, now=around.now().timestamp())
+    check_answer(answer, pause.spec)
+    callback = callback_of(around, pause, answer)
+    _check_size(callback)
+    taken = tokens.take(pause)
+    if taken is None:
+        raise StateBagError(f"pause {pause.pause_id}: already answered.", code="PAUSE_ANSWERED")
+    try:
+        send_answer(around, taken, callback)
+    except (BotoCoreError, ClientError) as error:
+        # Also where the token is dead: a task that is tried again asks the same thing with another one.
+        tokens.give_back(taken)
+        gone = _GONE.get(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else None
+        if gone is None:
+            raise
+        status, code, text = gone
+        message = f"pause {taken.pause_id}: {text}"
+        return _response(
+            status, {"error_code": code, "action": "START_NEW_RUN", "recoverable": False, "message": message}
+        )
+    told = {member: callback[member] for member in ("decision", "responded_at")}
+    return _response(200, {"message": "The run goes on.", "pause_id": taken.pause_id, **told})
 
 
 def _owner_of(event: Mapping[str, Any]) -> str | None:
-    claims: Any = event.get("requestContext", {}).get("authorizer", {}).get("jwt", {}).get("claims", {})
-    owner = claims.get("sub") if isinstance(claims, Mapping) else None
-    return owner if isinstance(owner, str) and owner else None
+    found: Any = event
+    for name in ("requestContext", "authorizer", "jwt", "claims", "sub"):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found if isinstance(found, str) and found else None
 
 
 def _body_of(event: Mapping[str, Any]) -> Mapping[str, Any]:
     text = event.get("body") or ""
-    if event.get("isBase64Encoded"):
-        text = base64.b64decode(text).decode("utf-8", errors="replace")
     try:
+        if event.get("isBase64Encoded"):
+            text = base64.b64decode(text, validate=True)
         body = parse_json(text)
     except ValueError as error:
         problem = Problem(path="$", code="INPUT_NOT_JSON", message=f"is not JSON: {error}")
@@ -100,7 +113,7 @@ def _body_of(event: Mapping[str, Any]) -> Mapping[str, Any]:
 def _read(body: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The execution, and the answer. What else a client sends, state above all, is not read."""
     execution_id = next((body[name] for name in _EXECUTION if body.get(name)), None)
-    if not isinstance(execution_id, str):
+    if not isinstance(execution_id, str) or len(execution_id.encode()) > _NAME_BYTES:
         text = "must name the execution that waits: its ARN."
         raise InputRefused([Problem(path="$.execution_id", code="FIELD_MISSING", message=text)], what="body")
     answer = {name: body[name] for name in ("decision", "responder") if name in body}
@@ -108,8 +121,9 @@ def _read(body: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     return execution_id, answer | ({"response": body[said[0]]} if said else {})
 
 
-def _find(pauses: Sequence[WaitingPause], wanted: Any, execution_id: str) -> WaitingPause:
-    waiting = [pause for pause in pauses if pause.status == "WAITING"]
+def _find(pauses: Sequence[WaitingPause], wanted: Any, execution_id: str, *, now: float) -> WaitingPause:
+    # One whose time is over stays until the execution ends. Whoever does not ask for it does not mean it.
+    waiting = [pause for pause in pauses if pause.status == "WAITING" and pause.expires_at > now]
     names = [pause.pause_id for pause in waiting]
     if wanted is None:
         if len(waiting) == 1:
@@ -117,6 +131,8 @@ def _find(pauses: Sequence[WaitingPause], wanted: Any, execution_id: str) -> Wai
         if waiting:
             text = f"the run waits at {len(waiting)} pauses: {', '.join(names)}. Name one as `pause_id`."
             raise StateBagError(text, code="PAUSE_AMBIGUOUS", details={"pending": names})
+        if pauses and pauses[-1].status == "WAITING":
+            return pauses[-1]
         if pauses:
             raise StateBagError("the pause was answered already.", code="PAUSE_ANSWERED")
         raise StateBagError(f"execution {execution_id}: is not waiting for anybody.", code="PAUSE_UNKNOWN")
@@ -129,12 +145,12 @@ def _find(pauses: Sequence[WaitingPause], wanted: Any, execution_id: str) -> Wai
     raise StateBagError(f"pause {wanted!r}: unknown; {there}.", code="PAUSE_UNKNOWN", details={"pending": names})
 
 
-def _check_size(answer: Mapping[str, Any]) -> None:
-    # The response stands there four times, under the names of old consumers too.
-    size = 4 * size_of(answer.get("response"))
+def _check_size(callback: Mapping[str, Any]) -> None:
+    size = size_of(callback)
     if size > OUTPUT_BYTES:
         text = (
-            f"has {size // 4} bytes; {OUTPUT_BYTES // 4} are allowed. Upload what is large, and answer with its name."
+            f"is too large: the answer has {size} bytes with the response under all four of its names; "
+            f"{OUTPUT_BYTES} are allowed. Upload what is large, and answer with its name."
         )
         raise InputRefused([Problem(path="$.response", code="RESPONSE_INVALID", message=text)], what="answer")
 

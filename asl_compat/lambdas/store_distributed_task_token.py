@@ -25,9 +25,10 @@ def handle(event: Any, around: Surroundings) -> dict[str, Any]:
     """
     given = require(event, "TaskToken", "execution_id", "bag")
     waiting, bag = given.get("chunk_result") or given.get("branch_result"), given["bag"]
-    if not isinstance(waiting, dict) or "pause_id" not in waiting:
+    if not isinstance(waiting, dict) or not {"pause_id", "segment", "pause"} <= waiting.keys():
         text = "must be what the chunk or the branch has returned, with its `pause_id`. Pass it on unchanged."
         raise InputRefused([Problem(path="$.chunk_result", code="FIELD_MISSING", message=text)], what="event")
+    bag = require(bag, "ownerId", "workflowId", "execution_id")
     ask(
         around,
         token=given["TaskToken"],

@@ -26,7 +26,8 @@ def handle(event: Any, around: Surroundings) -> dict[str, Any]:
         StateBagError: a retryable one, where the store fails for now.
     """
     given = require(event, "TaskToken", "execution_id", "execution_name", "state_data")
-    state, action = given["state_data"], given.get("next_action") or NextAction.PAUSED_FOR_HITP
+    state = require(given["state_data"], "ownerId", "workflowId", "execution_id", "segment_to_run", "bag_version")
+    action = given.get("next_action") or NextAction.PAUSED_FOR_HITP
     if action == NextAction.PAUSED_FOR_ASYNC_LLM:
         tell_asking(
             around,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.aws.local_step_functions import LocalStepFunctions
 from tests.aws.on_aws import Stack, make_stack
 from tests.aws.served import ServedInterpreter
 from tests.aws.services import environment_of
+from tests.aws.site import Site, new_arn, on_site
 from tests.aws.tools import LAUNCHERS, NODE_MODULES, program, started
 from tests.seaweed import free_ports
 
@@ -76,3 +78,20 @@ def stack(request: pytest.FixtureRequest) -> Stack:
     """A stack beside each of the interpreters."""
     interpreter: Interpreter = request.getfixturevalue(request.param)
     return make_stack(interpreter, request.param.replace("_", "-"))
+
+
+@pytest.fixture(scope="session")
+def handlers_stack(ministack: ServedInterpreter) -> Stack:
+    return make_stack(ministack, f"handlers-{os.getpid()}")
+
+
+@pytest.fixture
+def site(handlers_stack: Stack) -> Iterator[Site]:
+    """Where handlers are called one by one."""
+    with on_site(handlers_stack) as found:
+        yield found
+
+
+@pytest.fixture
+def arn() -> str:
+    return new_arn()

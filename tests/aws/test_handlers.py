@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import os
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from unittest import mock
 
 import pytest
 
@@ -20,7 +15,6 @@ from asl_compat.lambdas import (
     initialize_state_data,
     prepare_distributed_execution,
     process_segment_chunk,
-    resume_handler,
     segment_runner,
     state_data_manager,
     store_distributed_task_token,
@@ -28,74 +22,11 @@ from asl_compat.lambdas import (
 )
 from asl_compat.lambdas._answer import answer
 from asl_compat.lambdas._claims import claim, close_claim
-from asl_compat.lambdas._people import ask
-from asl_compat.lambdas._surroundings import Surroundings
 from asl_compat.lambdas._tokens import Tokens
 from statebag.errors import InputRefused, RunConflict, StateBagError
-from tests.aws.on_aws import Stack, make_stack
-from tests.aws.served import ServedInterpreter
+from tests.aws.site import NOW, OWNER, Site, put_question, resume
 
 pytestmark = [pytest.mark.aws, pytest.mark.timeout(60)]
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-NUMBERS = itertools.count()
-OWNER = "acme"
-
-
-@dataclass(kw_only=True)
-class Site:
-    """A stack, and a clock that tests set."""
-
-    stack: Stack
-    around: Surroundings
-    now: datetime = NOW
-
-    def events(self) -> list[dict[str, Any]]:
-        return [event["detail"] for event in self.stack.tap.take()]
-
-
-@pytest.fixture(scope="module")
-def made(ministack: ServedInterpreter) -> Stack:
-    return make_stack(ministack, f"handlers-{os.getpid()}")
-
-
-@pytest.fixture
-def site(made: Stack) -> Iterator[Site]:
-    with mock.patch.dict(os.environ, {**made.interpreter.environment, **made.names}):
-        clock: list[Site] = []
-        around = Surroundings.from_environment(dict(os.environ), now=lambda: clock[0].now)
-        clock.append(Site(stack=made, around=around))
-        made.tap.take()
-        yield clock[0]
-
-
-@pytest.fixture
-def arn() -> str:
-    return f"arn:aws:states:us-east-1:123456789012:execution:m:e{next(NUMBERS)}"
-
-
-def put_question(site: Site, arn: str, *, token: str = "t1", pause_id: str = "1-2", **spec: Any) -> None:
-    ask(
-        site.around,
-        token=token,
-        execution_id=arn,
-        owner_id=OWNER,
-        workflow_id="w",
-        execution_name=arn.rpartition(":")[2],
-        pause_id=pause_id,
-        segment=1,
-        spec={"prompt": "ok?", **spec},
-    )
-
-
-def resume(site: Site, body: Any, *, owner: str | None = OWNER) -> tuple[int, dict[str, Any]]:
-    claims = {"sub": owner} if owner else {}
-    event = {
-        "body": body if isinstance(body, str) else json.dumps(body),
-        "requestContext": {"authorizer": {"jwt": {"claims": claims}}},
-    }
-    response = resume_handler.handle(event, site.around)
-    return response["statusCode"], json.loads(response["body"])
 
 
 def test_a_question_is_kept_told_and_noticed(site: Site, arn: str) -> None:
@@ -129,7 +60,8 @@ def test_of_two_answers_one_counts(site: Site, arn: str) -> None:
     put_question(site, arn)
     (pause,) = Tokens(site.around).of_execution(OWNER, arn)
     taken: list[bool] = []
-    threads = [threading.Thread(target=lambda: taken.append(Tokens(site.around).take(pause))) for _ in range(8)]
+    tokens = Tokens(site.around)
+    threads = [threading.Thread(target=lambda: taken.append(tokens.take(pause) is not None)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -219,7 +151,7 @@ def test_the_end_of_an_execution_is_told_once(
 ) -> None:
     put_question(site, arn)
     site.events()
-    event = ends(arn, status, **({"error": error, "cause": "why"} if error else {}))
+    event = ends(arn, status, output="{}", **({"error": error, "cause": "why"} if error else {}))
     assert execution_finalizer.handle(event, site.around)["pauses_closed"] == 1
     found = site.events()
     assert [(one["event_type"], one.get("error_type")) for one in found] == told
