@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.rig import asks, chain, llm, sets, start_rig
-from tests.workflows.states import BORN, END, NEXT, PAUSE, STEP
+from tests.workflows.states import END, KEYED_BORN, NEXT, PAUSE, STEP
 
 
 async def test_a_run_is_rebuilt_from_its_history_at_each_step(
@@ -34,7 +34,7 @@ async def test_a_run_is_rebuilt_from_its_history_at_each_step(
             await rig.respond(handle, {"response": "yes"})
             output = await handle.result()
             assert rig.user_state(output)["said"] == "yes"
-            assert await rig.trace(handle) == [*BORN, *STEP, *NEXT, *NEXT, *PAUSE, *NEXT, *END]
+            assert await rig.trace(handle) == [*KEYED_BORN, *STEP, *NEXT, *NEXT, *PAUSE, *NEXT, *END]
             second = await rig.start(document)
             await rig.pause(second)
             await second.cancel()
