@@ -43,6 +43,15 @@ aws stepfunctions start-execution --input file://test_input.json \\
   --state-machine-arn "$(aws stepfunctions list-state-machines \\
     --query "stateMachines[?name=='WorkflowOrchestrator-dev'].stateMachineArn" --output text)"
 ```
+
+To go back, where what is wrong is
+
+- a function: machines call its alias `live`, so that moving that is enough, and is done at once. The versions:
+  `aws lambda list-versions-by-function --function-name StateDataManager-dev`
+  `aws lambda update-alias --function-name StateDataManager-dev --name live --function-version N`
+- a definition: write this folder with the version of statebag before, then `sam build` and `sam deploy`: 5 minutes.
+  Executions that run keep the definition that they began with.
+- a deployment that is under way: `aws cloudformation cancel-update-stack --stack-name statebag-dev`
 """
 
 

@@ -24,13 +24,20 @@ _GRANTS: Mapping[str, Sequence[tuple[Sequence[str], Any]]] = {
             {"Fn::Sub": ["arn:${AWS::Partition}:s3:::${Name}", {"Name": ENVIRONMENT["WORKFLOW_STATE_BUCKET"]}]},
         ),
     ],
-    "claims": [(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], get("IdempotencyTable"))],
-    "tokens": [
-        (["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], get("TaskTokensTable")),
+    "claims": [(["dynamodb:GetItem", "dynamodb:PutItem"], get("IdempotencyTable"))],
+    "ends of claims": [(["dynamodb:UpdateItem"], get("IdempotencyTable"))],
+    "pauses": [
+        (["dynamodb:PutItem"], get("TaskTokensTable")),
+        (["dynamodb:PutItem"], get("PendingNotificationsTable")),
+    ],
+    "answers of pauses": [
+        (["dynamodb:UpdateItem"], get("TaskTokensTable")),
         (["dynamodb:Query"], {"Fn::Sub": "${TaskTokensTable.Arn}/index/ExecutionIdIndex"}),
     ],
-    "notices": [
-        (["dynamodb:PutItem", "dynamodb:UpdateItem"], get("PendingNotificationsTable")),
+    "ends of pauses": [
+        (["dynamodb:DeleteItem"], get("TaskTokensTable")),
+        (["dynamodb:Query"], {"Fn::Sub": "${TaskTokensTable.Arn}/index/ExecutionIdIndex"}),
+        (["dynamodb:UpdateItem"], get("PendingNotificationsTable")),
         (["dynamodb:Query"], {"Fn::Sub": "${PendingNotificationsTable.Arn}/index/ExecutionIdIndex"}),
     ],
     "connections": [
@@ -110,7 +117,7 @@ _DELIVERY: Mapping[str, Any] = {
 }
 """A rule is done when Lambda has taken an event; what becomes of one that the function fails on is said here."""
 
-_ASKS = ("tokens", "notices", "connections", "events")
+_ASKS = ("pauses", "connections", "events")
 
 LAMBDAS: Sequence[Lambda] = (
     Lambda(
@@ -183,7 +190,7 @@ LAMBDAS: Sequence[Lambda] = (
         what="POST /resume: answers a pause.",
         seconds=30,
         megabytes=512,
-        grants=("tokens", "answers", "events"),
+        grants=("answers of pauses", "answers", "events"),
     ),
     Lambda(
         name="ExecutionProgressNotifier",
@@ -200,7 +207,7 @@ LAMBDAS: Sequence[Lambda] = (
         what="Closes what an execution leaves open.",
         seconds=30,
         megabytes=512,
-        grants=("claims", "tokens", "notices", "events", "inputs"),
+        grants=("ends of claims", "ends of pauses", "events", "inputs"),
         takes_events=True,
     ),
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from click.testing import CliRunner
 from asl_compat.check import check_folder
 from asl_compat.emit import LISTING, emit
 from asl_compat.machines import STANDARD
+from asl_compat.sam import LAMBDAS
 from statebag.app.asl import asl
 from statebag.app.check import check
 from statebag.canonical import sha256_hex
@@ -50,6 +53,11 @@ def test_a_later_call_removes_what_it_does_not_write(folder: Path) -> None:
     (folder / LISTING).write_text(json.dumps(listing))
     emit(folder)
     assert not (folder / "src/old.py").exists()
+
+
+def test_the_way_back_is_told(folder: Path) -> None:
+    text = (folder / "README.md").read_text()
+    assert all(command in text for command in ("update-alias", "cancel-update-stack", "sam build", "sam deploy"))
 
 
 def test_files_of_others_are_refused(folder: Path) -> None:
@@ -115,10 +123,18 @@ def test_the_command_says_what_is_next(tmp_path: Path) -> None:
 
 
 def test_the_functions_need_no_temporal(folder: Path) -> None:
-    text = "".join(path.read_text() for path in (folder / "src").rglob("*.py"))
-    assert "import temporalio" not in text
-    assert "from temporalio" not in text
-    assert "temporalio" not in (folder / "dependencies/requirements.txt").read_text()
+    text = """
+import importlib, pathlib, sys
+sys.path.insert(0, "src")
+sys.modules.update(dict.fromkeys(("temporalio", "click", "rich", "workflows", "activities", "statebag.app")))
+for path in sorted(pathlib.Path("src/asl_compat/lambdas").glob("[a-z]*.py")):
+    module = importlib.import_module(f"asl_compat.lambdas.{path.stem}")
+    print(path.stem, callable(module.handler), pathlib.Path(module.__file__).is_relative_to(pathlib.Path("src").resolve()))
+"""
+    ended = subprocess.run([sys.executable, "-c", text], cwd=folder, capture_output=True, text=True, check=False)
+    assert ended.stdout.splitlines() == [
+        f"{one.module} True True" for one in sorted(LAMBDAS, key=lambda one: one.module)
+    ], ended.stderr
 
 
 def change_machine(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:

