@@ -65,6 +65,8 @@ bench: install ## Measure the cost of a segment.
 lock: install ## Lock the newest versions that pyproject.toml allows.
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-strip-extras \
 		--extra llm --extra db --group dev pyproject.toml -o requirements.lock --upgrade
+	@$(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-annotate --no-header --no-strip-extras \
+		-c requirements.lock asl_compat/sam/requirements.in -o asl_compat/sam/requirements.txt
 	@cd deploy/aws-tools && for tool in moto ministack sam; do \
 		../../$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 			--no-emit-index-url --no-strip-extras $$tool.in -o $$tool.lock --upgrade; done
