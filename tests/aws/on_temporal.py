@@ -9,6 +9,7 @@ from typing import Any
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
+from statebag.app.progress import ask
 from statebag.bag import Place
 from statebag.events import EventType
 from tests.aws.ran import OWNER, WORKFLOW, Ran, bag_of, state_of, told_of, top_of
@@ -39,7 +40,8 @@ async def run_on_temporal(rig: Rig, scenario: Scenario, name: str) -> Ran:
         people.cancel()
         await asyncio.gather(people, return_exceptions=True)
     root = output.get("final_state_s3_path") if "duplicate_of" not in output else None
-    trace = await rig.trace(handle)
+    while (trace := await ask(handle, "trace")) is None:
+        pass
     return Ran(
         status="FAILED" if error else "SUCCEEDED",
         error=error,
@@ -67,7 +69,10 @@ async def _answer_all(rig: Rig, handle: WorkflowHandle[Any, Any], scenario: Scen
     answered = 0
     while any(scenario.answers.values()):
         await rig.sink.wait_for(handle.id, EventType.PAUSED_FOR_HITP, times=answered + 1)
-        pause = (await handle.query("pending"))[0]
+        pause = (await ask(handle, "pending") or [None])[0]
+        if pause is None:
+            # The worker is busy, or the event was quicker than the pause.
+            continue
         await rig.respond(handle, {"pause_id": pause["pause_id"], **scenario.answers[pause["prompt"]]})
         answered += 1
         await rig.sink.wait_for(handle.id, EventType.RESUMED, times=answered)
