@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from asl_compat.lambdas._conditions import write_if
+from asl_compat.lambdas._conditions import passing_faults, write_if
 from asl_compat.lambdas._surroundings import Surroundings
 from statebag.errors import RunConflict
 
@@ -21,6 +21,7 @@ def claim(around: Surroundings, *, key: str, execution_arn: str, input_hash: str
 
     Raises:
         RunConflict: ``DUPLICATE_EXECUTION`` or, where the other one had another input, ``IDEMPOTENCY_CONFLICT``.
+        StoreUnavailable: the table does not answer.
     """
     table, now = around.name("idempotency_table"), int(around.now().timestamp())
     item: dict[str, Any] = {
@@ -46,7 +47,8 @@ def claim(around: Surroundings, *, key: str, execution_arn: str, input_hash: str
         )
     )
     if claimed is None:
-        held = around.dynamodb.get_item(TableName=table, Key={"idempotency_key": {"S": key}}, ConsistentRead=True)
+        with passing_faults():
+            held = around.dynamodb.get_item(TableName=table, Key={"idempotency_key": {"S": key}}, ConsistentRead=True)
         raise _conflict(key, held.get("Item", {}), input_hash)
 
 

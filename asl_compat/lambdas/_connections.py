@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +15,10 @@ from statebag.canonical import canonical_bytes
 
 __all__ = ["push"]
 
-_IMPATIENT = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
+_IMPATIENT = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
 """Whoever waits for the function must not wait for a connection: a message is only a message."""
+_ALL_SECONDS = 5.0
+"""For all connections together: a gateway that says nothing does so on each of them."""
 _log = logging.getLogger("statebag.connections")
 
 
@@ -32,7 +35,11 @@ def push(around: Surroundings, owner_id: str, message: Mapping[str, Any]) -> int
 
     gateway: Any = boto3.client("apigatewaymanagementapi", endpoint_url=endpoint, config=_IMPATIENT)  # pyright: ignore[reportUnknownMemberType]
     data, sent = canonical_bytes(dict(message)), 0
+    until = time.monotonic() + _ALL_SECONDS
     for connection in _connections_of(around, owner_id):
+        if time.monotonic() > until:
+            _log.warning("the gateway is slow: some connections of %s were not told", owner_id)
+            break
         try:
             gateway.post_to_connection(ConnectionId=connection, Data=data)
             sent += 1

@@ -155,6 +155,10 @@ def _missing(variable: str) -> InputRefused:
 
 
 def _client(service: str) -> Any:
-    import boto3  # noqa: PLC0415 - takes a fifth of a second, which not every function needs
+    # Imports take a fifth of a second, which not every function needs.
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
 
-    return boto3.client(service)  # pyright: ignore[reportCallIssue, reportArgumentType] - the caller names the service
+    # By default a call waits for minutes, and then the function is over before it can say what is wrong.
+    patience = None if service == "s3" else Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3})
+    return boto3.client(service, config=patience)  # pyright: ignore[reportCallIssue, reportArgumentType] - the caller names the service

@@ -14,7 +14,10 @@ from statebag.machine import HITP_TIMEOUT_SECONDS
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-__all__ = ["Tokens", "WaitingPause"]
+__all__ = ["DELIVERY_SECONDS", "Tokens", "WaitingPause"]
+
+DELIVERY_SECONDS = 60
+"""An answer that is on its way for longer has died with its function, which has half of it."""
 
 _KEPT_SECONDS = 7 * 86_400
 """Beyond the pause's own time: an answer that comes late is told so."""
@@ -37,6 +40,8 @@ class WaitingPause:
     opened_at: float
     """Epoch seconds."""
     status: str = "WAITING"
+    taken_at: float | None = None
+    """Since when an answer is on its way; None where none is."""
 
     @property
     def conversation_id(self) -> str:
@@ -47,6 +52,10 @@ class WaitingPause:
     def expires_at(self) -> float:
         """Epoch seconds."""
         return self.opened_at + float(self.spec.get("timeout_seconds", HITP_TIMEOUT_SECONDS))
+
+    def waits(self, now: float) -> bool:
+        """Whether it takes an answer, also where the function that had one has died with it."""
+        return self.status == "WAITING" or (self.taken_at is not None and self.taken_at < now - DELIVERY_SECONDS)
 
 
 class Tokens:
@@ -59,6 +68,7 @@ class Tokens:
     def __init__(self, around: Surroundings) -> None:
         self._table = around.name("task_tokens_table")
         self._dynamodb = around.dynamodb
+        self._now = around.now
 
     def keep(self, pause: WaitingPause) -> bool:
         """Keep a pause; one that is asked again, since its task was tried again, gets the new token.
@@ -122,11 +132,28 @@ class Tokens:
         Returns:
             The pause as it is now: an index may tell a token late. None where it does not wait.
         """
-        return self._move(pause, "WAITING", "ANSWERED")
+        now = self._now().timestamp()
+        return self._change(
+            pause,
+            "SET #status = :answered, takenAt = :now",
+            "#status = :waiting OR takenAt < :dead",
+            {
+                ":answered": {"S": "ANSWERED"},
+                ":waiting": {"S": "WAITING"},
+                ":now": {"N": str(now)},
+                ":dead": {"N": str(now - DELIVERY_SECONDS)},
+            },
+        )
+
+    def settle(self, pause: WaitingPause) -> None:
+        """Nobody else can answer a pause that was taken: its answer is delivered."""
+        self._change(pause, "REMOVE takenAt", *self._ours(pause))
 
     def give_back(self, pause: WaitingPause) -> None:
         """Let a pause wait again whose answer could not be delivered, unless it has got another token since."""
-        self._move(pause, "ANSWERED", "WAITING", token=pause.token)
+        condition, values = self._ours(pause)
+        update = "SET #status = :waiting REMOVE takenAt"
+        self._change(pause, update, condition, {**values, ":waiting": {"S": "WAITING"}})
 
     def forget(self, pause: WaitingPause) -> None:
         """Delete a pause whose execution is over."""
@@ -136,15 +163,24 @@ class Tokens:
         }
         self._dynamodb.delete_item(TableName=self._table, Key=key)
 
-    def _move(self, pause: WaitingPause, before: str, after: str, *, token: str | None = None) -> WaitingPause | None:
-        condition, values = "#status = :before", {":before": {"S": before}, ":after": {"S": after}}
-        if token is not None:
-            condition, values = f"{condition} AND taskToken = :token", {**values, ":token": {"S": token}}
+    @staticmethod
+    def _ours(pause: WaitingPause) -> tuple[str, dict[str, AttributeValueTypeDef]]:
+        """That a pause is as it was when it was taken."""
+        values: dict[str, AttributeValueTypeDef] = {
+            ":answered": {"S": "ANSWERED"},
+            ":token": {"S": pause.token},
+            ":taken": {"N": str(pause.taken_at)},
+        }
+        return "#status = :answered AND taskToken = :token AND takenAt = :taken", values
+
+    def _change(
+        self, pause: WaitingPause, update: str, condition: str, values: Mapping[str, AttributeValueTypeDef]
+    ) -> WaitingPause | None:
         found = write_if(
             lambda: self._dynamodb.update_item(
                 TableName=self._table,
                 Key={"ownerId": {"S": pause.owner_id}, "conversation_id": {"S": pause.conversation_id}},
-                UpdateExpression="SET #status = :after",
+                UpdateExpression=update,
                 ConditionExpression=condition,
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues=values,
@@ -172,4 +208,5 @@ def _pause_of(item: Mapping[str, Any]) -> WaitingPause:
         spec=parse_json(item["spec"]["S"]),
         opened_at=float(item["createdAt"]["N"]),
         status=item["status"]["S"],
+        taken_at=float(item["takenAt"]["N"]) if "takenAt" in item else None,
     )

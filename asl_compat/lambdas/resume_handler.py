@@ -25,6 +25,10 @@ _NAME_BYTES = 2048
 """Of a key in a table."""
 _EXECUTION = ("execution_id", "executionId", "conversation_id")
 _RESPONSE = ("response", "feedback", "user_response", "text", "response_text")
+_UNREAD = frozenset({"pause_id", "ownerId", "workflowId", "state_data", "current_state", "state_s3_path"}) | {
+    f"{name}{end}" for name in ("final_state", "previous_final_state") for end in ("", "_path", "_s3_path")
+}
+"""Members that are no part of an answer: where it goes, whose it is, and state, which no client may give."""
 _STATUS = {"PAUSE_UNKNOWN": 404, "PAUSE_AMBIGUOUS": 409, "PAUSE_ANSWERED": 409}
 _GONE = {
     "TaskTimedOut": (410, "TASK_TIMED_OUT", "the pause's time is over. Start a new run."),
@@ -52,11 +56,9 @@ def handle(event: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
     try:
         return _answer(around, tokens, owner_id, execution_id, body.get("pause_id"), answer)
     except StateBagError as refused:
-        return _refused(_STATUS.get(refused.code, 400), refused)
+        return _undelivered(execution_id) if refused.retryable else _refused(_STATUS.get(refused.code, 400), refused)
     except (BotoCoreError, ClientError):
-        _log.exception("execution %s: an answer was not delivered", execution_id)
-        message = f"execution {execution_id}: the answer was not delivered. Send it again."
-        return _response(500, {"error_code": "RESUME_FAILED", "recoverable": True, "message": message})
+        return _undelivered(execution_id)
 
 
 def _answer(
@@ -84,6 +86,7 @@ def _answer(
         return _response(
             status, {"error_code": code, "action": "START_NEW_RUN", "recoverable": False, "message": message}
         )
+    _settle(tokens, taken)
     told = {member: callback[member] for member in ("decision", "responded_at")}
     return _response(200, {"message": "The run goes on.", "pause_id": taken.pause_id, **told})
 
@@ -111,19 +114,23 @@ def _body_of(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _read(body: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The execution, and the answer. What else a client sends, state above all, is not read."""
+    """The execution, and the answer. State that a client sends is not read.
+
+    What nobody knows stays in the answer, and is refused with it: of a misspelt `decision`, the default would count.
+    """
     execution_id = next((body[name] for name in _EXECUTION if body.get(name)), None)
     if not isinstance(execution_id, str) or len(execution_id.encode()) > _NAME_BYTES:
         text = "must name the execution that waits: its ARN."
         raise InputRefused([Problem(path="$.execution_id", code="FIELD_MISSING", message=text)], what="body")
-    answer = {name: body[name] for name in ("decision", "responder") if name in body}
+    apart = {*_EXECUTION, *_RESPONSE, *_UNREAD}
+    answer = {name: value for name, value in body.items() if name not in apart}
     said = [name for name in _RESPONSE if name in body]
     return execution_id, answer | ({"response": body[said[0]]} if said else {})
 
 
 def _find(pauses: Sequence[WaitingPause], wanted: Any, execution_id: str, *, now: float) -> WaitingPause:
     # One whose time is over stays until the execution ends. Whoever does not ask for it does not mean it.
-    waiting = [pause for pause in pauses if pause.status == "WAITING" and pause.expires_at > now]
+    waiting = [pause for pause in pauses if pause.waits(now) and pause.expires_at > now]
     names = [pause.pause_id for pause in waiting]
     if wanted is None:
         if len(waiting) == 1:
@@ -131,14 +138,14 @@ def _find(pauses: Sequence[WaitingPause], wanted: Any, execution_id: str, *, now
         if waiting:
             text = f"the run waits at {len(waiting)} pauses: {', '.join(names)}. Name one as `pause_id`."
             raise StateBagError(text, code="PAUSE_AMBIGUOUS", details={"pending": names})
-        if pauses and pauses[-1].status == "WAITING":
+        if pauses and pauses[-1].waits(now):
             return pauses[-1]
         if pauses:
             raise StateBagError("the pause was answered already.", code="PAUSE_ANSWERED")
         raise StateBagError(f"execution {execution_id}: is not waiting for anybody.", code="PAUSE_UNKNOWN")
     for pause in pauses:
         if pause.pause_id == wanted:
-            if pause.status == "WAITING":
+            if pause.waits(now):
                 return pause
             raise StateBagError(f"pause {wanted}: already answered.", code="PAUSE_ANSWERED")
     there = f"it waits at {', '.join(names)}" if names else "it is not waiting for anybody"
@@ -153,6 +160,20 @@ def _check_size(callback: Mapping[str, Any]) -> None:
             f"{OUTPUT_BYTES} are allowed. Upload what is large, and answer with its name."
         )
         raise InputRefused([Problem(path="$.response", code="RESPONSE_INVALID", message=text)], what="answer")
+
+
+def _settle(tokens: Tokens, taken: WaitingPause) -> None:
+    try:
+        tokens.settle(taken)
+    except (BotoCoreError, ClientError, StateBagError):
+        # Delivered is delivered: who answers once more is told by the service.
+        _log.exception("pause %s of %s: was answered, which is not recorded", taken.pause_id, taken.execution_id)
+
+
+def _undelivered(execution_id: str) -> dict[str, Any]:
+    _log.exception("execution %s: an answer was not delivered", execution_id)
+    message = f"execution {execution_id}: the answer was not delivered. Send it again."
+    return _response(500, {"error_code": "RESUME_FAILED", "recoverable": True, "message": message})
 
 
 def _refused(status: int, error: StateBagError) -> dict[str, Any]:
