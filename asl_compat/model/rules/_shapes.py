@@ -25,6 +25,8 @@ __all__ = [
 
 _DEEPEST = 6
 """Below this nothing is known, so that a loop which nests its own data can't go on for ever."""
+_LARGEST = 1000
+"""Members in a document, inner ones included, above which the innermost are forgotten."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,15 @@ class Members:
     """An object without any other members than these."""
 
     members: Mapping[str, Member] = field(default_factory=dict[str, Member])
+    size: int = field(init=False, compare=False, repr=False)
+    """Members in it, inner ones included."""
+    depth: int = field(init=False, compare=False, repr=False)
+    """Objects inside of each other."""
+
+    def __post_init__(self) -> None:
+        inner = [member.shape for member in self.members.values() if isinstance(member.shape, Members)]
+        object.__setattr__(self, "size", len(self.members) + sum(shape.size for shape in inner))
+        object.__setattr__(self, "depth", 1 + max((shape.depth for shape in inner), default=0))
 
 
 Shape: TypeAlias = Anything | Scalar | Members
@@ -73,7 +84,7 @@ class Found:
 
 def join(one: Shape, other: Shape) -> Shape:
     """What is known of a document that has the one shape or the other."""
-    if one == other:
+    if one is other or one == other:
         return one
     if isinstance(one, Anything) or isinstance(other, Anything):
         return ANYTHING
@@ -107,8 +118,8 @@ def look_up(shape: Shape, steps: Sequence[Step]) -> Found:
 def insert(shape: Shape, steps: Sequence[Step], value: Shape) -> Shape:
     """What a document becomes when something is put where a reference path leads."""
     if not steps:
-        return _cut(value, _DEEPEST)
-    return _cut(_insert(shape, steps, value), _DEEPEST)
+        return _cut(value)
+    return _cut(_insert(shape, steps, value))
 
 
 def _insert(shape: Shape, steps: Sequence[Step], value: Shape) -> Shape:
@@ -139,12 +150,12 @@ def refine(shape: Shape, names: Sequence[str], *, present: bool) -> Shape:
 
 def shape_of(value: Any) -> Shape:
     """The shape of a JSON value; of lists nothing is kept."""
-    return _cut(_shape_of(value, None, 0), _DEEPEST)
+    return _cut(_shape_of(value, None, 0))
 
 
 def shape_of_template(template: Any, document: Shape) -> Shape:
     """What a payload template makes of a document."""
-    return _cut(_shape_of(template, document, 0), _DEEPEST)
+    return _cut(_shape_of(template, document, 0))
 
 
 def _shape_of(value: Any, document: Shape | None, depth: int) -> Shape:
@@ -169,11 +180,20 @@ def _shape_at(text: Any, document: Shape) -> Shape:
     return look_up(document, path.steps).shape if path is not None and path.root == "$" else ANYTHING
 
 
-def _cut(shape: Shape, depth: int) -> Shape:
-    if not isinstance(shape, Members):
+def _cut(shape: Shape) -> Shape:
+    """As much of a shape as is worth following: its outer members, if not all."""
+    for depth in range(_DEEPEST, 0, -1):
+        if not isinstance(shape, Members) or (shape.depth <= depth and shape.size <= _LARGEST):
+            break
+        shape = _cut_at(shape, depth)
+    return shape
+
+
+def _cut_at(shape: Shape, depth: int) -> Shape:
+    if not isinstance(shape, Members) or shape.depth <= depth:
         return shape
     if depth == 0:
         return ANYTHING
     return Members(
-        {name: Member(_cut(item.shape, depth - 1), certain=item.certain) for name, item in shape.members.items()}
+        {name: Member(_cut_at(item.shape, depth - 1), certain=item.certain) for name, item in shape.members.items()}
     )

@@ -157,6 +157,17 @@ def test_a_loop_is_followed_until_nothing_changes() -> None:
     assert told(raw) == [("$.States.Read.Parameters['r.$']", "ASL_PATH_UNRESOLVED")]
 
 
+def test_a_document_that_grows_in_every_state_is_still_followed() -> None:
+    grows = {f"S{n}": {"Type": "Pass", "Parameters": {"all.$": "$"}, "ResultPath": f"$.k{n}"} for n in range(60)}
+    names = [*grows, "Read"]
+    for name, following in zip(grows, names[1:], strict=True):
+        grows[name]["Next"] = following
+    raw = machine(Begin={**MAKES_X, "Next": "S0"}, **grows, Read={**reads("$.k59.all.k0"), "End": True})
+    assert told(raw) == []
+    raw["States"]["Read"] = {**reads("$.k60"), "End": True}
+    assert told(raw) == [("$.States.Read.Parameters['r.$']", "ASL_PATH_UNRESOLVED")]
+
+
 def test_a_catcher_sees_the_input_of_the_state() -> None:
     task = invoke(**BAG, Catch=[{"ErrorEquals": ["x"], "Next": "Read"}], Next="Done")
     whole = machine(Begin={**MAKES_X, "Next": "Try"}, Try=task, Read={**reads("$.x"), "End": True}, Done=DONE)
