@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from typing import Any
 
-from temporalio.client import WorkflowFailureError, WorkflowHandle
+from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.exceptions import ApplicationError
 
 from statebag.app.progress import ask
@@ -66,16 +66,22 @@ async def _run_before(rig: Rig, scenario: Scenario, given: dict[str, Any]) -> No
 
 async def _answer_all(rig: Rig, handle: WorkflowHandle[Any, Any], scenario: Scenario) -> None:
     """Answer what the scenario has an answer for, one after another."""
-    answered = 0
     while any(scenario.answers.values()):
+        answered = sum(event.event_type is EventType.RESUMED for event in rig.sink.of(handle.id))
         await rig.sink.wait_for(handle.id, EventType.PAUSED_FOR_HITP, times=answered + 1)
-        pause = (await ask(handle, "pending") or [None])[0]
-        if pause is None:
+        pending = await ask(handle, "pending")
+        if not pending:
             # The worker is busy, or the event was quicker than the pause.
             continue
-        await rig.respond(handle, {"pause_id": pause["pause_id"], **scenario.answers[pause["prompt"]]})
-        answered += 1
-        await rig.sink.wait_for(handle.id, EventType.RESUMED, times=answered)
+        pause = pending[0]
+        try:
+            await rig.respond(handle, {"pause_id": pause["pause_id"], **scenario.answers[pause["prompt"]]})
+        except WorkflowUpdateRPCTimeoutOrCancelledError:
+            # Either this task is over, or the worker was busy for too long: then the pause is there still, or answered.
+            if (here := asyncio.current_task()) is not None and here.cancelling():
+                raise
+            continue
+        await rig.sink.wait_for(handle.id, EventType.RESUMED, times=answered + 1)
 
 
 def _bag(rig: Rig, name: str, root: Any) -> dict[str, Any]:

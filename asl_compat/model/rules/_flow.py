@@ -1,6 +1,7 @@
 """Follows the document through a definition, to find paths that can't lead anywhere.
 
-Only what must be so is used: of the execution's input and of what tasks give, nothing is known.
+Only what must be so is used: of the execution's input nothing is known, and of what tasks give only what
+lambda:invoke wraps the answer of a function in.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from asl_compat.model._place import at
 from asl_compat.model._states import Choice, Fail, Machine, Map, Parallel, Pass, Succeed, Task, Wait
 from asl_compat.model._walking import MachinePlace, StatePlace, inner_machines
 from asl_compat.model.rules._expressions import is_path_field
+from asl_compat.model.rules._integrations import is_plain_invoke
 from asl_compat.model.rules._readings import apply_facts, facts_of, read_rule, read_template, read_text
 from asl_compat.model.rules._shapes import (
     ANYTHING,
     ERROR_OUTPUT,
+    LAMBDA_RESULT,
     Member,
     Members,
     Shape,
@@ -149,13 +152,15 @@ def _pass_result(found: StatePlace, state: Pass | Task | Parallel | Map, documen
         case Pass():
             result = shape_of(state.result) if state.has("result") else given
         case Task():
+            result = LAMBDA_RESULT if is_plain_invoke(state.resource) else ANYTHING
             passage.problems += read_template(state.credentials, effective, at(found.path, "Credentials"))
         case Parallel():
             passage.inside = given
         case Map():
             passage.inside = _item(passage, state, effective, found.path)
     if not isinstance(state, Pass) and state.has("result_selector"):
-        result = shape_of_template(state.result_selector, ANYTHING)
+        passage.problems += read_template(state.result_selector, result, at(found.path, "ResultSelector"))
+        result = shape_of_template(state.result_selector, result)
     _lead_on(passage, found, state, _put(document, state, result))
     for catcher in () if isinstance(state, Pass) else state.catch or ():
         plain = not state.has("input_path") or state.input_path == "$"

@@ -13,6 +13,8 @@ from statebag.errors import Problem
 __all__ = ["check_graph", "check_names", "ends_machine", "targets_of"]
 
 _LONGEST_NAME = 80
+_MOST_GUESSES = 30
+"""Broken links up to which it is guessed what each was to lead to; that compares it with every name."""
 
 
 def targets_of(state: State) -> Iterator[tuple[str, tuple[str | int, ...]]]:
@@ -59,10 +61,14 @@ def check_graph(found: MachinePlace) -> Iterator[Problem]:
         return
     if machine.start_at not in machine.states:
         yield _unknown(at(found.path, "StartAt"), "StartAt", machine.start_at, machine)
-    for name, state in machine.states.items():
-        for target, steps in targets_of(state):
-            if target not in machine.states:
-                yield _unknown(at(found.path, "States", name, *steps), str(steps[-1]), target, machine)
+    broken = [
+        (at(found.path, "States", name, *steps), str(steps[-1]), target)
+        for name, state in machine.states.items()
+        for target, steps in targets_of(state)
+        if target not in machine.states
+    ]
+    for index, (path, field, target) in enumerate(broken):
+        yield _unknown(path, field, target, machine, guess=index < _MOST_GUESSES)
     for name in _unreached(machine):
         message = f"Nothing leads to the state {name!r}. Lead to it, or remove it."
         yield Problem(path=at(found.path, "States", name), code="ASL_STATE_UNREACHABLE", message=message)
@@ -75,8 +81,8 @@ def check_graph(found: MachinePlace) -> Iterator[Problem]:
         yield Problem(path=at(found.path, "States"), code="ASL_NO_END", message=message)
 
 
-def _unknown(path: str, field: str, target: str, machine: Machine) -> Problem:
-    near = difflib.get_close_matches(target, machine.states, n=1)
+def _unknown(path: str, field: str, target: str, machine: Machine, *, guess: bool = True) -> Problem:
+    near = difflib.get_close_matches(target, machine.states, n=1) if guess else []
     hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(list(machine.states)[:10])}."
     message = f"`{field}` is {target!r}, and this machine has no such state. {hint}"
     return Problem(path=path, code="ASL_TARGET_UNKNOWN", message=message)
@@ -91,7 +97,8 @@ def _unreached(machine: Machine) -> list[str]:
     """States that nothing leads to, without those that only they lead to.
 
     A broken link elsewhere may be all that is wrong: it is taken to mean the state that is named most like its target,
-    or else the next one in the text that nothing leads to.
+    or else the next one in the text that nothing leads to. Of a machine with more of them than can be guessed, nothing
+    is said.
     """
     states = machine.states
     links = {name: [target for target, _ in targets_of(state)] for name, state in states.items()}
@@ -107,10 +114,13 @@ def _unreached(machine: Machine) -> list[str]:
 
     reach(machine.start_at if machine.start_at in states else next(iter(states)))
     order = list(states)
+    broken = {name: [target for target in links[name] if target not in states] for name in order}
+    for name in order:
+        broken[name] += [""] if _is_stuck(states[name]) else []
+    if sum(map(len, broken.values())) > _MOST_GUESSES:
+        return []
     for index, name in enumerate(order):
-        broken = [target for target in links[name] if target not in states]
-        broken += [""] if _is_stuck(states[name]) else []
-        for target in broken:
+        for target in broken[name]:
             near = difflib.get_close_matches(target, [other for other in order if other not in reached], n=1)
             led = {to for other, tos in links.items() if other != name for to in tos}
             following = [other for other in order[index + 1 :] if other not in reached and other not in led]

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["INTEGRATIONS", "SERVICES"]
+__all__ = ["INTEGRATIONS", "SERVICES", "is_plain_invoke"]
 
 _SYNC = ("sync",)
 _CALLBACK = ("waitForTaskToken",)
 _TABLE: Mapping[tuple[str, ...], Mapping[str, tuple[str, ...]]] = {
     (): {
         "athena": ("getQueryExecution", "getQueryResults", "stopQueryExecution"),
-        "bedrock": ("invokeModel",),
+        "codebuild": (
+            "batchDeleteBuilds",
+            "batchGetBuildBatches",
+            "batchGetReports",
+            "deleteBuildBatch",
+            "retryBuildBatch",
+            "stopBuild",
+            "stopBuildBatch",
+        ),
         "dynamodb": ("deleteItem", "getItem", "putItem", "updateItem"),
         "elasticmapreduce": (
             "cancelStep",
@@ -25,7 +33,6 @@ _TABLE: Mapping[tuple[str, ...], Mapping[str, tuple[str, ...]]] = {
     _SYNC: {
         "athena": ("startQueryExecution",),
         "batch": ("submitJob",),
-        "bedrock": ("createModelCustomizationJob",),
         "codebuild": ("startBuild", "startBuildBatch"),
         "databrew": ("startJobRun",),
         "elasticmapreduce": ("addStep", "createCluster", "terminateCluster"),
@@ -49,12 +56,13 @@ _TABLE: Mapping[tuple[str, ...], Mapping[str, tuple[str, ...]]] = {
     },
     _CALLBACK: {
         "apigateway": ("invoke",),
+        "bedrock": ("invokeModel",),
         "events": ("putEvents",),
         "lambda": ("invoke",),
         "sns": ("publish",),
         "sqs": ("sendMessage",),
     },
-    (*_SYNC, *_CALLBACK): {"ecs": ("runTask",)},
+    (*_SYNC, *_CALLBACK): {"bedrock": ("createModelCustomizationJob",), "ecs": ("runTask",)},
     (*_SYNC, "sync:2", *_CALLBACK): {"states": ("startExecution",)},
 }
 INTEGRATIONS: Mapping[tuple[str, str], tuple[str, ...]] = {
@@ -66,3 +74,8 @@ INTEGRATIONS: Mapping[tuple[str, str], tuple[str, ...]] = {
 """Service and action to the patterns that can be added behind a dot; an action that is not here may have any."""
 SERVICES = frozenset(service for service, _ in INTEGRATIONS) | {"eks", "s3"}
 """Services with optimised integrations; all others are called through ``aws-sdk:``."""
+
+
+def is_plain_invoke(resource: str | None) -> bool:
+    """Whether a resource calls a function through the integration and waits for its answer alone."""
+    return resource is not None and resource.startswith("arn:") and resource.endswith(":states:::lambda:invoke")

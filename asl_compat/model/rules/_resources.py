@@ -26,7 +26,18 @@ _INTEGRATION = re.compile(
     rf"{_ARN}states:{_FREE}:{_FREE}:(?P<sdk>aws-sdk:)?(?P<service>[\w-]+):(?P<action>\w+)(?:\.(?P<pattern>[\w:]+))?"
 )
 _CALLBACK = "waitForTaskToken"
-_LAMBDA_PARAMETERS = ("ClientContext", "FunctionName", "InvocationType", "LogType", "Payload", "Qualifier")
+_ALIKE = 0.8
+"""How like a known action one must be to be taken for a slip of it: the list of those is not complete."""
+_LAMBDA_PARAMETERS = (
+    "ClientContext",
+    "DurableExecutionName",
+    "FunctionName",
+    "InvocationType",
+    "LogType",
+    "Payload",
+    "Qualifier",
+    "TenantId",
+)
 _TOKEN = re.compile(r"\$\$\s*(?:$|[,)]|(?:\.Task|\[\s*['\"]Task['\"]\s*\])\s*(?:$|[,)]|\.Token|\[\s*['\"]Token))")
 _CONTEXT = re.compile(r"\bcontext\b|\$states\s*(?![\w.\s])")
 
@@ -68,6 +79,12 @@ def _check_integration(found: StatePlace, task: Task, shape: re.Match[str], path
     elif shape["sdk"] is None and service not in SERVICES:
         message = f"There is no known integration with a service {service!r}. Check its name."
         yield Problem(path=path, code="ASL_SUSPECT", message=message)
+    if shape["sdk"] is None and (service, action) not in INTEGRATIONS:
+        actions = [other for known, other in INTEGRATIONS if known == service]
+        near = difflib.get_close_matches(action, actions, n=1, cutoff=_ALIKE)
+        if near:
+            message = f"There is no known action {service}:{action}. Did you mean {service}:{near[0]}?"
+            yield Problem(path=path, code="ASL_SUSPECT", message=message)
     if pattern == _CALLBACK and not _passes_token(found, task):
         where = "$$.Task.Token" if found.language == "JSONPath" else "$states.context.Task.Token"
         field = "Parameters" if found.language == "JSONPath" else "Arguments"

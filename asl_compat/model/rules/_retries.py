@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from asl_compat.model._errors import Catcher, Retrier
 from asl_compat.model._parts import Part
@@ -40,14 +40,19 @@ _STATUS = re.compile(r"States\.Http\.StatusCode\.\d{3}")
 _DEFAULT_INTERVAL = 1
 
 
-def check_handlers(found: StatePlace) -> Iterator[Problem]:
-    """The errors that retriers and catchers of a state name."""
+def check_handlers(found: StatePlace, raised: Collection[str]) -> Iterator[Problem]:
+    """The errors that retriers and catchers of a state name.
+
+    Args:
+        found: The state.
+        raised: Names of errors that Fail states of the definition raise.
+    """
     retriers: Sequence[Retrier] = getattr(found.state, "retry", None) or ()
     catchers: Sequence[Catcher] = getattr(found.state, "catch", None) or ()
     for field, handlers in (("Retry", retriers), ("Catch", catchers)):
         for index, handler in enumerate(handlers):
             path = at(found.path, field, index, "ErrorEquals")
-            yield from _check_names(path, handler.error_equals, last=index == len(handlers) - 1)
+            yield from _check_names(path, handler.error_equals, raised, last=index == len(handlers) - 1)
 
 
 def check_delays(part: Part) -> Iterator[Problem]:
@@ -69,11 +74,18 @@ def check_delays(part: Part) -> Iterator[Problem]:
         yield Problem(path=path, code="ASL_RETRY", message=message)
 
 
-def _check_names(path: str, names: Sequence[str], *, last: bool) -> Iterator[Problem]:
+def _check_names(path: str, names: Sequence[str], raised: Collection[str], *, last: bool) -> Iterator[Problem]:
     if not names:
         yield Problem(path=path, code="ASL_RETRY", message="`ErrorEquals` is empty. Name an error, or `States.ALL`.")
     for index, name in enumerate(names):
-        if name.startswith("States.") and name not in ERROR_NAMES and not _STATUS.fullmatch(name):
+        if not name.startswith("States.") or name in ERROR_NAMES or _STATUS.fullmatch(name):
+            continue
+        if name in raised:
+            message = f"{name!r} is an error of your own, and the language keeps names with `States.` for itself."
+            yield Problem(
+                path=at(path, index), code="ASL_SUSPECT", message=f"{message} Rename it, in its Fail state too."
+            )
+        else:
             known = ", ".join(sorted(ERROR_NAMES))
             message = f"{name!r} is no error of the language, and names of your own must not start with `States.`."
             yield Problem(path=at(path, index), code="ASL_ERROR_NAME", message=f"{message} There are {known}.")

@@ -11,6 +11,7 @@ from asl_compat.model._jsonpath import Path, PathSyntaxError, Step, read_path
 __all__ = [
     "ANYTHING",
     "ERROR_OUTPUT",
+    "LAMBDA_RESULT",
     "NOTHING_INSIDE",
     "Found",
     "Members",
@@ -70,6 +71,22 @@ ANYTHING = Anything()
 NOTHING_INSIDE = Scalar()
 ERROR_OUTPUT = Members({name: Member(NOTHING_INSIDE, certain=True) for name in ("Error", "Cause")})
 """What a catcher gives."""
+LAMBDA_RESULT = Members(
+    {
+        name: Member(ANYTHING, certain=True)
+        for name in (
+            "DurableExecutionArn",
+            "ExecutedVersion",
+            "FunctionError",
+            "LogResult",
+            "Payload",
+            "SdkHttpMetadata",
+            "SdkResponseMetadata",
+            "StatusCode",
+        )
+    }
+)
+"""What lambda:invoke gives; which of it depends on how the function is called."""
 
 
 @dataclass(frozen=True, kw_only=True)

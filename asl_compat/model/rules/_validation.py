@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from asl_compat.model._parts import walk_parts
-from asl_compat.model._states import Definition, Map
+from asl_compat.model._states import Definition, Fail, Map
 from asl_compat.model._walking import MachinePlace, StatePlace, inner_machines, walk_machines
 from asl_compat.model.rules._choices import check_choice
 from asl_compat.model.rules._expressions import check_expressions
@@ -42,10 +42,11 @@ def validate_definition(definition: Definition, *, express: bool = False) -> lis
     machines = list(walk_machines(definition, express=express))
     places = [found for machine in machines for found in machine.states()]
     processors = {machine.path for found in places if isinstance(found.state, Map) for machine in inner_machines(found)}
+    raised = {found.state.error for found in places if isinstance(found.state, Fail) and found.state.error is not None}
     problems = [
         *check_names(places),
         *(problem for machine in machines for problem in _check_machine(machine, machine.path in processors)),
-        *(problem for found in places for problem in _check_state(found, definition.query_language or "JSONPath")),
+        *(problem for found in places for problem in _check_state(found, definition, raised)),
         *check_flow(machines[0]),
     ]
     return _in_order(problems, places)
@@ -59,10 +60,11 @@ def _check_machine(found: MachinePlace, processor: bool) -> Iterator[Problem]:
     yield from check_graph(found)
 
 
-def _check_state(found: StatePlace, whole: str) -> Iterator[Problem]:
-    yield from check_state_language(found, whole)
+def _check_state(found: StatePlace, whole: Definition, raised: Collection[str]) -> Iterator[Problem]:
+    yield from check_state_language(found, whole.query_language or "JSONPath")
+    yield from check_handlers(found, raised)
     yield from check_transition(found)
-    for check in (check_wait, check_choice, check_map, check_parallel, check_task, check_handlers):
+    for check in (check_wait, check_choice, check_map, check_parallel, check_task):
         yield from check(found)
     for part in walk_parts(found.state, found.path):
         yield from check_part(part)

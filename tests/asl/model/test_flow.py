@@ -10,6 +10,7 @@ from tests.asl.model.building import chain, invoke, machine, mapping, told
 
 DONE = {"Type": "Succeed"}
 MAKES_X = {"Type": "Pass", "Parameters": {"x.$": "$.anything"}}
+LOOKS_UP = {"Type": "Task", "Resource": "arn:aws:states:::dynamodb:getItem", "Parameters": {"TableName": "t"}}
 BAG = {"ResultSelector": {"bag.$": "$.Payload"}, "ResultPath": "$"}
 
 
@@ -53,7 +54,10 @@ HERE = "$.States.B.Parameters['r.$']"
         ({"Type": "Pass", "Result": {"a.$": "$.x"}}, "$.a", "ASL_PATH_UNRESOLVED"),
         ({"Type": "Pass"}, "$.y", ""),
         ({"Type": "Pass", "InputPath": None}, "$.y", "ASL_PATH_UNRESOLVED"),
-        (invoke(), "$.y", ""),
+        (LOOKS_UP, "$.y", ""),
+        (invoke(), "$.Payload.y", ""),
+        (invoke(), "$.y", "ASL_PATH_UNRESOLVED"),
+        (invoke(Resource="arn:aws:lambda:eu-west-1:123456789012:function:f"), "$.y", ""),
         (invoke(**BAG), "$.bag.y", ""),
         (invoke(**BAG), "$.y", "ASL_PATH_UNRESOLVED"),
         (invoke(ResultSelector={"bag.$": "$.Payload"}), "$.y", "ASL_PATH_UNRESOLVED"),
@@ -75,6 +79,7 @@ def test_what_a_state_leaves_is_all_that_the_next_can_read(first: dict[str, Any]
         ({"Type": "Fail", "CausePath": "States.Format('{}', $.y)"}, "CausePath"),
         (invoke(TimeoutSecondsPath="$.y"), "TimeoutSecondsPath"),
         (invoke(Credentials={"RoleArn.$": "$.y"}), "Credentials['RoleArn.$']"),
+        (invoke(ResultSelector={"r.$": "$.payload.y"}), "ResultSelector['r.$']"),
         (mapping(machine(C=DONE), ItemsPath="$.y"), "ItemsPath"),
         (mapping(machine(C=DONE), MaxConcurrencyPath="$.y"), "MaxConcurrencyPath"),
         (mapping(machine(C=DONE), ItemSelector={"i.$": "$.y"}), "ItemSelector['i.$']"),
@@ -186,6 +191,12 @@ def test_machines_inside_begin_with_what_they_are_given() -> None:
     assert told(chain(MAKES_X, {"Type": "Parallel", "Branches": [branch]})) == [
         ("$.States.B.Branches[0].States.I.Parameters['r.$']", "ASL_PATH_UNRESOLVED")
     ]
+
+
+def test_what_a_function_answers_with_a_token_is_not_known() -> None:
+    waits = {"Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken"}
+    passed = {"Parameters": {"FunctionName": "f", "Payload": {"t.$": "$$.Task.Token"}}}
+    assert told(chain(invoke(**waits, **passed, ResultSelector={"r.$": "$.y"}))) == []
 
 
 def test_a_batch_has_items_and_what_is_given_beside_them() -> None:

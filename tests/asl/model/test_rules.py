@@ -17,10 +17,6 @@ def of_a(**fields: Any) -> dict[str, Any]:
     return chain(invoke(**fields))
 
 
-def call(resource: str, **parameters: Any) -> dict[str, Any]:
-    return chain({"Type": "Task", "Resource": f"arn:aws:states:::{resource}", "Parameters": parameters})
-
-
 def retrying(**fields: Any) -> dict[str, Any]:
     return of_a(Retry=[{"ErrorEquals": ["x"], **fields}])
 
@@ -58,7 +54,7 @@ def jsonata(**fields: Any) -> dict[str, Any]:
             "ASL_TARGET_UNKNOWN",
         ),
         (chain(mapping(chain(PASS))), "$.States.A.ItemProcessor.States.A", "ASL_NAME_DUPLICATE"),
-        (machine(**{"x" * 81: DONE}), f"$.States.{'x' * 81}", "ASL_NAME_LENGTH"),
+        ({"StartAt": "x" * 81, "States": {"x" * 81: DONE}}, f"$.States.{'x' * 81}", "ASL_NAME_LENGTH"),
         # Fields.
         (of_a(Timeout=3), "$.States.A.Timeout", "ASL_FIELD_UNKNOWN"),
         (machine(A={"Type": "Fail", "Next": "A"}), "$.States.A.Next", "ASL_FIELD_UNKNOWN"),
@@ -162,22 +158,6 @@ def jsonata(**fields: Any) -> dict[str, Any]:
         ),
         (chain(mapping(machine(B=DONE), Iterator=machine(C=DONE))), "$.States.A", "ASL_FIELD_CONFLICT"),
         (chain(mapping(machine(B=DONE), ItemSelector={}, Parameters={})), "$.States.A", "ASL_FIELD_CONFLICT"),
-        # Calls.
-        (chain({"Type": "Task"}), "$.States.A", "ASL_FIELD_MISSING"),
-        (of_a(Resource="my-function"), "$.States.A.Resource", "ASL_RESOURCE"),
-        (call("lambda:invoke", Payload={}), "$.States.A.Parameters", "ASL_INTEGRATION"),
-        (call("lambda:invoke", FunctionName="f", Body={}), "$.States.A.Parameters.Body", "ASL_INTEGRATION"),
-        (call("lambda:invoke", FunctionNane="f"), "$.States.A.Parameters.FunctionNane", "ASL_INTEGRATION"),
-        (
-            call("dynamodb:getItem.waitForTaskToken", **{"T.$": "$$.Task.Token"}),
-            "$.States.A.Resource",
-            "ASL_INTEGRATION",
-        ),
-        (call("lambda:invoke.sync", FunctionName="f"), "$.States.A.Resource", "ASL_INTEGRATION"),
-        (call("aws-sdk:s3:getObject.sync"), "$.States.A.Resource", "ASL_INTEGRATION"),
-        (call("lambda:invoke.waitForTaskToken", FunctionName="f"), "$.States.A", "ASL_INTEGRATION"),
-        (call("aws-sdk:s3:listBuckets.waitForTaskToken"), "$.States.A", "ASL_SUSPECT"),
-        (call("lamda:invoke"), "$.States.A.Resource", "ASL_SUSPECT"),
         # Paths, templates and intrinsic functions.
         (chain({**PASS, "InputPath": "x"}), "$.States.A.InputPath", "ASL_PATH_SYNTAX"),
         (chain({**PASS, "ResultPath": "$.a[*]"}), "$.States.A.ResultPath", "ASL_PATH_SYNTAX"),
@@ -196,60 +176,20 @@ def test_a_broken_rule_is_told_where_it_is_broken(raw: Any, path: str, code: str
     assert told(raw) == [(path, code)]
 
 
-@pytest.mark.parametrize(
-    "resource",
-    [
-        "${SegmentRunnerArn}",
-        "arn:aws:lambda:us-east-1:123456789012:function:f",
-        "arn:aws-cn:lambda:cn-north-1:123456789012:function:f:$LATEST",
-        "arn:aws:states:us-east-1:123456789012:activity:wait for it",
-        "arn:${AWS::Partition}:states:::sqs:sendMessage",
-        "arn:aws:states:::aws-sdk:s3:getObject",
-        "arn:aws:states:::ecs:runTask.sync",
-        "arn:aws:states:::states:startExecution.sync:2",
-        "arn:aws:states:us-east-1:123456789012:glue:startJobRun.sync",
-        "arn:aws:lambda:your-region:your-account-id:function:${Name}",
-    ],
-)
-def test_resources_of_all_kinds(resource: str) -> None:
-    assert told(chain({"Type": "Task", "Resource": resource, "Parameters": {"x": 1}})) == []
+def test_an_error_of_your_own_may_look_like_one_of_the_language() -> None:
+    fails = machine(B={"Type": "Fail", "Error": "States.Enough"})
+    catch = [{"ErrorEquals": ["States.Enough"], "Next": "C"}, {"ErrorEquals": ["States.Enuf"], "Next": "C"}]
+    raw = machine(A={"Type": "Parallel", "Branches": [fails], "Catch": catch, "Next": "C"}, C=DONE)
+    assert told(raw) == [
+        ("$.States.A.Catch[0].ErrorEquals[0]", "ASL_SUSPECT"),
+        ("$.States.A.Catch[1].ErrorEquals[0]", "ASL_ERROR_NAME"),
+    ]
 
 
-@pytest.mark.parametrize(
-    "value", ["$$.Task.Token", "$$", "$$.Task", "States.Format('{}', $$.Task.Token)", "$$['Task'].Token"]
-)
-def test_a_token_may_be_passed_in_many_ways(value: str) -> None:
-    assert told(call("sqs:sendMessage.waitForTaskToken", MessageBody={"t": [{"x.$": value}]})) == []
-
-
-def test_a_token_that_is_only_a_text_is_not_passed() -> None:
-    raw = call("sqs:sendMessage.waitForTaskToken", MessageBody={"t": "$$.Task.Token", "u.$": "$.Task.Token"})
-    assert told(raw) == [("$.States.A", "ASL_INTEGRATION"), ("$.States.A.Parameters.MessageBody.t", "ASL_SUSPECT")]
-
-
-@pytest.mark.parametrize(
-    ("value", "passed"),
-    [
-        ("{% $states.context.Task.Token %}", True),
-        ("{% $states %}", True),
-        ({"a": ["{% {'t': $states.context.Task.Token} %}"]}, True),
-        ("{% $states.input.x %}", False),
-        ({"a": "Token"}, False),
-    ],
-)
-def test_a_token_in_jsonata(value: Any, passed: bool) -> None:
-    raw = jsonata(Type="Task", Resource="arn:aws:states:::sqs:sendMessage.waitForTaskToken", Arguments=value)
-    assert told(raw) == ([] if passed else [("$.States.A", "ASL_INTEGRATION")])
-
-
-def test_an_express_machine_can_not_wait_for_what_it_calls() -> None:
-    waits = call("sqs:sendMessage.waitForTaskToken", **{"t.$": "$$.Task.Token"})
-    assert told(waits) == []
-    assert told(waits, express=True) == [("$.States.A.Resource", "ASL_INTEGRATION")]
-    inside = mapping({"StartAt": "B", "States": {"B": waits["States"]["A"]}}, mode="DISTRIBUTED")
-    assert told(chain(inside)) == []
-    inside["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] = "EXPRESS"
-    assert told(chain(inside)) == [("$.States.A.ItemProcessor.States.B.Resource", "ASL_INTEGRATION")]
+def test_more_broken_links_than_can_be_guessed_are_all_told() -> None:
+    states = {f"state {index}": {**PASS, "Next": f"stat {index}"} for index in range(400)}
+    raw = {"StartAt": "state 0", "States": states}
+    assert told(raw) == [(f"$.States['{name}'].Next", "ASL_TARGET_UNKNOWN") for name in states]
 
 
 def test_jsonata_definitions_that_use_what_they_have() -> None:

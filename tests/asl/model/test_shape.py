@@ -21,7 +21,11 @@ from tests.asl.model.building import chain, invoke, machine, mapping
         (machine(A={"End": True}), "$.States.A", "ASL_FIELD_MISSING"),
         (machine(A={"Type": "Tsak"}), "$.States.A", "ASL_SHAPE"),
         (machine(A={"Type": "Pass", "type": "Task", "Next": 1}), "$.States.A.Next", "ASL_SHAPE"),
-        (machine(**{"say 'hi'": {"Type": "Pass", "End": "yes"}}), r"$.States['say \'hi\''].End", "ASL_SHAPE"),
+        (
+            {"StartAt": "A", "States": {"say 'hi'": {"Type": "Pass", "End": "yes"}}},
+            r"$.States['say \'hi\''].End",
+            "ASL_SHAPE",
+        ),
         (chain(invoke(TimeoutSeconds=[])), "$.States.A.TimeoutSeconds", "ASL_SHAPE"),
         (chain(invoke(Retry=[{"MaxAttempts": 1}])), "$.States.A.Retry[0].ErrorEquals", "ASL_FIELD_MISSING"),
         (chain(invoke(Catch=[{"ErrorEquals": ["x"]}])), "$.States.A.Catch[0].Next", "ASL_FIELD_MISSING"),
