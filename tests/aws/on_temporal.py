@@ -6,10 +6,9 @@ import asyncio
 import secrets
 from typing import Any
 
-from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
-from statebag.app.progress import ask
 from statebag.bag import Place
 from statebag.events import EventType
 from tests.aws.ran import OWNER, WORKFLOW, Ran, bag_of, state_of, told_of, top_of
@@ -31,7 +30,12 @@ async def run_on_temporal(rig: Rig, scenario: Scenario, name: str) -> Ran:
     people = asyncio.create_task(_answer_all(rig, handle, scenario))
     error, code, output = "", "", None
     try:
-        output = await handle.result()
+        ends = asyncio.create_task(handle.result())
+        # Where nobody can answer, the run would wait for ever.
+        await asyncio.wait({ends, people}, return_when=asyncio.FIRST_COMPLETED)
+        if people.done():
+            people.result()
+        output = await ends
     except WorkflowFailureError as failed:
         cause = failed.cause
         assert isinstance(cause, ApplicationError), cause
@@ -40,8 +44,7 @@ async def run_on_temporal(rig: Rig, scenario: Scenario, name: str) -> Ran:
         people.cancel()
         await asyncio.gather(people, return_exceptions=True)
     root = output.get("final_state_s3_path") if "duplicate_of" not in output else None
-    while (trace := await ask(handle, "trace")) is None:
-        pass
+    trace = await rig.trace(handle)
     return Ran(
         status="FAILED" if error else "SUCCEEDED",
         error=error,
@@ -65,23 +68,14 @@ async def _run_before(rig: Rig, scenario: Scenario, given: dict[str, Any]) -> No
 
 
 async def _answer_all(rig: Rig, handle: WorkflowHandle[Any, Any], scenario: Scenario) -> None:
-    """Answer what the scenario has an answer for, one after another."""
+    """Answer what the scenario has an answer for, one after another, as the events tell of it."""
+    answered = 0
     while any(scenario.answers.values()):
-        answered = sum(event.event_type is EventType.RESUMED for event in rig.sink.of(handle.id))
-        await rig.sink.wait_for(handle.id, EventType.PAUSED_FOR_HITP, times=answered + 1)
-        pending = await ask(handle, "pending")
-        if not pending:
-            # The worker is busy, or the event was quicker than the pause.
-            continue
-        pause = pending[0]
-        try:
-            await rig.respond(handle, {"pause_id": pause["pause_id"], **scenario.answers[pause["prompt"]]})
-        except WorkflowUpdateRPCTimeoutOrCancelledError:
-            # Either this task is over, or the worker was busy for too long: then the pause is there still, or answered.
-            if (here := asyncio.current_task()) is not None and here.cancelling():
-                raise
-            continue
-        await rig.sink.wait_for(handle.id, EventType.RESUMED, times=answered + 1)
+        asked = await rig.sink.wait_for(handle.id, EventType.PAUSED_FOR_HITP, times=answered + 1)
+        wanted = scenario.answers[asked.detail["prompt"]]
+        await rig.respond(handle, {"pause_id": asked.detail["pause_id"], **wanted})
+        answered += 1
+        await rig.sink.wait_for(handle.id, EventType.RESUMED, times=answered)
 
 
 def _bag(rig: Rig, name: str, root: Any) -> dict[str, Any]:
