@@ -40,7 +40,7 @@ $(AWS_STAMP): $(wildcard deploy/aws-tools/*.lock) deploy/aws-tools/package-lock.
 	@echo "Installing interpreters and validators of Step Functions into $(AWS); this takes two minutes the first time."
 	@command -v npm >/dev/null || { echo "npm (Node 20 or newer) is needed"; exit 1; }
 	@mkdir -p $(AWS)/node
-	@for tool in moto ministack sam; do ( \
+	@for tool in moto ministack sam cli; do ( \
 		test -x $(AWS)/$$tool/bin/python || $(PYTHON) -m venv $(AWS)/$$tool; \
 		$(AWS)/$$tool/bin/pip --disable-pip-version-check install -q --no-deps --require-hashes -r deploy/aws-tools/$$tool.lock \
 			>$(AWS)/$$tool.log 2>&1 || { cat $(AWS)/$$tool.log; touch $(AWS)/failed; } ) & done; wait; \
@@ -67,7 +67,7 @@ lock: install ## Lock the newest versions that pyproject.toml allows.
 		--extra llm --extra db --group dev pyproject.toml -o requirements.lock --upgrade
 	@$(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-annotate --no-header --no-strip-extras \
 		-c requirements.lock asl_compat/sam/requirements.in -o asl_compat/sam/requirements.txt
-	@cd deploy/aws-tools && for tool in moto ministack sam; do \
+	@cd deploy/aws-tools && for tool in moto ministack sam cli; do \
 		../../$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 			--no-emit-index-url --no-strip-extras $$tool.in -o $$tool.lock --upgrade; done
 	@cd deploy/aws-tools && rm -f package-lock.json && npm install --loglevel=error --package-lock-only \

@@ -9,7 +9,7 @@ from pathlib import Path
 import statebag
 from asl_compat.machines import definitions
 from asl_compat.model import parse_definition, print_definition
-from asl_compat.sam import Architecture, layer_makefile, print_template, samconfig, test_input
+from asl_compat.sam import Architecture, Generation, layer_makefile, print_template, samconfig, test_input
 from statebag.canonical import parse_json, sha256_hex
 from statebag.errors import StateBagError
 
@@ -30,7 +30,7 @@ changed, refused.
 
 | | |
 | --- | --- |
-| `statemachines/` | the definitions of the two machines |
+| `statemachines/` | the definitions of the two machines, and of the two before them |
 | `template.yaml`, `samconfig.toml` | the stack, for the stages `default` (dev) and `production` |
 | `src/`, `dependencies/` | code of the functions, and the layer with the packages that they need |
 | `test_input.json` | an input to try a deployed machine with |
@@ -49,13 +49,14 @@ To go back, where what is wrong is
 - a function: machines call its alias `live`, so that moving that is enough, and is done at once. The versions:
   `aws lambda list-versions-by-function --function-name StateDataManager-dev`
   `aws lambda update-alias --function-name StateDataManager-dev --name live --function-version N`
-- a definition: write this folder with the version of statebag before, then `sam build` and `sam deploy`: 5 minutes.
-  Executions that run keep the definition that they began with.
+- a definition: `statebag asl emit . --machines legacy` (the machines before v3; `--machines v3` is the way back), or write
+  this folder with the version of statebag before; then `sam build` and `sam deploy`: 5 minutes. Executions that run keep
+  the definition that they began with.
 - a deployment that is under way: `aws cloudformation cancel-update-stack --stack-name statebag-dev`
 """
 
 
-def emit(folder: Path, *, architecture: Architecture = "x86_64") -> list[Path]:
+def emit(folder: Path, *, architecture: Architecture = "x86_64", machines: Generation = "v3") -> list[Path]:
     """Write the folder, and remove what an earlier call has written and this one does not.
 
     ``samconfig.toml`` stays as it is where it was changed: ``sam deploy --guided`` keeps its answers there.
@@ -63,6 +64,7 @@ def emit(folder: Path, *, architecture: Architecture = "x86_64") -> list[Path]:
     Args:
         folder: A new one, an empty one, or one that an earlier call has written.
         architecture: What the functions run on.
+        machines: Which ones the template deploys. The definitions of all are there.
 
     Returns:
         The files, sorted. Their bytes are the same each time.
@@ -71,7 +73,7 @@ def emit(folder: Path, *, architecture: Architecture = "x86_64") -> list[Path]:
         StateBagError: ``FOLDER_OCCUPIED``: the folder has files that no call of this has written, or that were
             changed since. ``FOLDER_UNWRITABLE``.
     """
-    files = dict(_files(architecture))
+    files = dict(_files(architecture, machines))
     hashes = {name: sha256_hex(data) for name, data in sorted(files.items())}
     files[LISTING] = (json.dumps({"files": hashes}, indent=1) + "\n").encode()
     try:
@@ -131,10 +133,10 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
 
 
-def _files(architecture: Architecture) -> Iterator[tuple[str, bytes]]:
+def _files(architecture: Architecture, machines: Generation) -> Iterator[tuple[str, bytes]]:
     for name, definition in definitions().items():
         yield f"statemachines/{name}", print_definition(parse_definition(definition)).encode()
-    yield "template.yaml", print_template(architecture).encode()
+    yield "template.yaml", print_template(architecture, machines).encode()
     yield "samconfig.toml", samconfig().encode()
     yield "test_input.json", (json.dumps(test_input(), indent=2) + "\n").encode()
     yield "README.md", _README.encode()

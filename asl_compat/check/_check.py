@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +9,12 @@ from typing import Any
 
 import yaml
 
-from asl_compat.machines import DISTRIBUTED, STANDARD
+from asl_compat.machines import CATALOGUES
 from asl_compat.model import CheckedDefinition, check_definition, count_states, is_warning, walk_states
-from asl_compat.sam import MACHINES
+from asl_compat.sam import GENERATIONS, MACHINES, placeholders_in
 from statebag.bag import ACTIONS
 from statebag.errors import Problem, StateBagError
 from statebag.events import DETAIL_TYPE, SOURCE
-from statebag.machine import DISTRIBUTED_STATES, STANDARD_STATES
 
 __all__ = ["CHECKS", "Finding", "check_folder", "count_lines"]
 
@@ -24,8 +22,6 @@ DEFINITION_BYTES = 1024 * 1024
 """That Step Functions takes of a definition."""
 INPUT_BYTES = 256 * 1024
 """That it takes of an input."""
-_CATALOGUES = {STANDARD: STANDARD_STATES, DISTRIBUTED: DISTRIBUTED_STATES}
-_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +75,7 @@ def count_lines(root: Path) -> list[str]:
 
 
 def _read(root: Path) -> _Folder:
-    files = {file: root / "statemachines" / file for file in _CATALOGUES}
+    files = {file: root / "statemachines" / file for file in CATALOGUES}
     there = {file: path.read_bytes() for file, path in files.items() if path.is_file()}
     template: Any = {}
     path = root / "template.yaml"
@@ -105,7 +101,7 @@ def _checked(data: bytes) -> CheckedDefinition:
 
 
 def _files_exist(folder: _Folder) -> Iterator[Finding]:
-    for name in ("template.yaml", "test_input.json", *(f"statemachines/{file}" for file in _CATALOGUES)):
+    for name in ("template.yaml", "test_input.json", *(f"statemachines/{file}" for file in CATALOGUES)):
         if not (folder.root / name).is_file():
             text = "is missing. Write the folder with `statebag asl emit`."
             yield _finding(name, "$", "DEPLOY_MISSING", text)
@@ -126,7 +122,7 @@ def _definitions_hold(folder: _Folder) -> Iterator[Finding]:
 
 
 def _states_are_those_of_the_catalogue(folder: _Folder) -> Iterator[Finding]:
-    for file, catalogue in _CATALOGUES.items():
+    for file, catalogue in CATALOGUES.items():
         found = folder.definitions.get(file)
         if found is None or found.definition is None:
             continue
@@ -166,18 +162,23 @@ def _template_fits(folder: _Folder) -> Iterator[Finding]:
         yield _finding("template.yaml", "$.Resources", "DEPLOY_MISMATCH", "is no template: it has no resources.")
         return
     machines = dict(folder.of_type("AWS::Serverless::StateMachine"))
-    for logical_id, (name, file) in MACHINES.items():
+    for logical_id, name in MACHINES.items():
         where = f"$.Resources.{logical_id}"
         if logical_id not in machines:
             text = f"the state machine {name} is missing. Write the folder anew with `statebag asl emit`."
             yield _finding("template.yaml", where, "DEPLOY_MISMATCH", text)
             continue
         uri = str(machines[logical_id].get("DefinitionUri", ""))
-        if uri != f"statemachines/{file}":
-            text = f"is {uri!r}, not `statemachines/{file}`. Correct it."
+        file = next(
+            (files[logical_id] for files in GENERATIONS.values() if uri == f"statemachines/{files[logical_id]}"), ""
+        )
+        if not file:
+            known = " or ".join(f"`statemachines/{files[logical_id]}`" for files in GENERATIONS.values())
+            text = f"is {uri!r}, not {known}. Correct it."
             yield _finding("template.yaml", f"{where}.Properties.DefinitionUri", "DEPLOY_MISMATCH", text)
+            file = GENERATIONS["v3"][logical_id]
         given = set(machines[logical_id].get("DefinitionSubstitutions") or {})
-        wanted = set(_PLACEHOLDER.findall(folder.texts.get(file, "")))
+        wanted = placeholders_in(folder.texts.get(file, ""))
         place = f"{where}.Properties.DefinitionSubstitutions"
         for missing in sorted(wanted - given):
             text = f"has no `{missing}`, which {file} uses. Add it."

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from asl_compat.lambdas._answer import error_name
+from asl_compat.lambdas._document import document
 from asl_compat.lambdas._fan_outs import no_heartbeat
+from asl_compat.lambdas._legacy import fold
 from asl_compat.lambdas._lines import LATER_TRY
 from asl_compat.lambdas._publish import publish
 from asl_compat.lambdas._results import pack
@@ -16,7 +18,7 @@ from statebag.errors import StateBagError
 from statebag.events import EventType
 from statebag.machine import EVENT_STATUS
 
-__all__ = ["run_and_answer", "send_failure", "send_result", "tell_asking"]
+__all__ = ["run_and_answer", "run_and_merge", "send_failure", "send_result", "tell_asking"]
 
 _CAUSE_CHARACTERS = 32_000
 """Step Functions takes 32,768 of a cause."""
@@ -31,6 +33,22 @@ def run_and_answer(around: Surroundings, token: str, state_data: Mapping[str, An
         send_failure(around, token, error)
         return
     send_result(around, token, pack(result, around.blobs(place.owner_id, place.workflow_id, place.execution_id)))
+
+
+def run_and_merge(around: Surroundings, token: str, state_data: Mapping[str, Any]) -> None:
+    """As :func:`run_and_answer`, for a machine that has no state that merges: the token gets the bag behind it."""
+    place = around.adopt(state_data)
+    result: Mapping[str, Any]
+    try:
+        result = around.engine.run_async_segment(place, attempt=LATER_TRY, heartbeat=no_heartbeat)
+    except StateBagError as error:
+        if error.retryable:
+            send_failure(around, token, error)
+            return
+        result = {"status": "FAILED", "error_info": {"code": error.code, "message": error.message}}
+    merging = {"action": "merge_async", "state_data": state_data, "async_result": result}
+    made = around.door.handle(merging)
+    send_result(around, token, fold(document(around, made["state_data"], made["next_action"])))
 
 
 def send_result(around: Surroundings, token: str, result: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from asl_compat.lambdas._answer import answer, require
 from asl_compat.lambdas._document import document
 from asl_compat.lambdas._fan_outs import begin_map
+from asl_compat.lambdas._legacy import fold, refuse_beyond_limit, unfold
 from asl_compat.lambdas._stretches import begin_stretch, chunks_of_fork
 from asl_compat.lambdas._surroundings import Surroundings, surroundings
 from statebag.bag import NextAction, Place
@@ -20,7 +21,10 @@ _OF_WORK = ("max_concurrency", "total_items", "strategy", "left")
 
 
 def handler(event: Any, context: Any) -> Any:  # noqa: ARG001 - the signature that Lambda calls
-    """``{"state_data", "next_action", "next", "state_bucket"}`` to the document, whose ``next.chunks`` names the list."""
+    """``{"state_data", "next_action", "next", "state_bucket"}`` to the document, whose ``next.chunks`` names the list.
+
+    Legacy machines give ``state_s3_path``, ``status``, ``branches`` and ``partition_map``, and get an execution result.
+    """
     return answer(lambda: handle(event, surroundings()))
 
 
@@ -30,7 +34,16 @@ def handle(event: Any, around: Surroundings) -> dict[str, Any]:
     Raises:
         StateBagError: a retryable one, where the store fails for now; InputRefused.
     """
-    given = require(event, "state_data", "next_action", "next", "state_bucket")
+    given = require(event, "state_bucket")
+    if "state_s3_path" in given:
+        whole = {**unfold(around, given), "state_bucket": given["state_bucket"]}
+        if whole["next_action"] == NextAction.CONTINUE:
+            refuse_beyond_limit(whole)
+        return fold(_prepare(around, whole))
+    return _prepare(around, require(given, "state_data", "next_action", "next"))
+
+
+def _prepare(around: Surroundings, given: Mapping[str, Any]) -> dict[str, Any]:
     state, action, following = given["state_data"], given["next_action"], given["next"]
     place = around.adopt(state)
     if action == NextAction.DISTRIBUTED_MAP:

@@ -10,6 +10,7 @@ from asl_compat.lambdas._branch_state import is_branch_state, merge_into_branch,
 from asl_compat.lambdas._document import document
 from asl_compat.lambdas._failures import result_of_task
 from asl_compat.lambdas._fan_outs import begin_fork, begin_map, join_branches, join_chunks
+from asl_compat.lambdas._legacy import flatten, is_flat, unfold
 from asl_compat.lambdas._lines import Lines
 from asl_compat.lambdas._people import pause_id_of, tell_timeout
 from asl_compat.lambdas._stretches import join_branch_chunks, join_stretch
@@ -35,6 +36,8 @@ def handle(event: Any, around: Surroundings) -> Any:
     """
     given = require(event)
     action = given.get("action")
+    if action == "update_and_compress" and "execution_result" in given and is_flat(_path_in(given)):
+        return _update(around, given["execution_result"])
     if action == "sync_branch" and is_branch_state(given.get("branch_state")):
         return _sync_branch(around, given)
     ours = _ACTIONS.get(str(action))
@@ -45,6 +48,18 @@ def handle(event: Any, around: Surroundings) -> Any:
     if action == "merge_async":
         return _apply(around, {**given, "async_result": result_of_task(given.get("async_result"))})
     return around.door.handle(_without_ours(given))
+
+
+def _path_in(event: Mapping[str, Any]) -> Any:
+    result = event["execution_result"]
+    return result.get("final_state_s3_path") if isinstance(result, Mapping) else None
+
+
+def _update(around: Surroundings, result: Mapping[str, Any]) -> dict[str, Any]:
+    """The flat bag of a legacy machine behind a result, which names where the bag itself is."""
+    found = unfold(around, {**result, "partition_map": result.get("inner_partition_map")}, "final_state_s3_path")
+    size = found["state_data"]["payload_size_kb"]
+    return {**flatten(found), "payload_size_kb": size, "compression_applied": False}
 
 
 def _sync(around: Surroundings, event: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from asl_compat.lambdas._answer import answer, require
+from asl_compat.lambdas._legacy import unfold
 from asl_compat.lambdas._people import ask, pause_id_of
 from asl_compat.lambdas._slow_model import run_and_answer, tell_asking
 from asl_compat.lambdas._surroundings import Surroundings, surroundings
@@ -14,7 +15,10 @@ __all__ = ["handle", "handler"]
 
 
 def handler(event: Any, context: Any) -> Any:  # noqa: ARG001 - the signature that Lambda calls
-    """``{"TaskToken", "execution_id", "execution_name", "state_data", "next_action"}``; nothing is returned."""
+    """``{"TaskToken", "execution_id", "execution_name", "state_data", "next_action"}``; nothing is returned.
+
+    Legacy machines name the bag as ``state_s3_path``, and give ``status`` in place of ``next_action``.
+    """
     return answer(lambda: handle(event, surroundings()))
 
 
@@ -26,6 +30,8 @@ def handle(event: Any, around: Surroundings) -> dict[str, Any]:
         StateBagError: a retryable one, where the store fails for now.
     """
     given = require(event, "TaskToken", "execution_id", "execution_name", "state_data")
+    if "state_s3_path" in given:
+        given = {**given, **unfold(around, given)}
     state = require(given["state_data"], "ownerId", "workflowId", "execution_id", "segment_to_run", "bag_version")
     action = given.get("next_action") or NextAction.PAUSED_FOR_HITP
     if action == NextAction.PAUSED_FOR_ASYNC_LLM:

@@ -9,7 +9,7 @@ from asl_compat.machines._loop import TIMED_OUT, check_limit, manage, router
 from asl_compat.machines._policies import retries
 from statebag.machine import BRANCH_ROUTES, FUNCTIONS, GRACE_SECONDS, State
 
-__all__ = ["run_branches"]
+__all__ = ["LIMIT_OF_BRANCH", "first_state", "run_branches"]
 
 _IN_THE_RUN = frozenset(
     {
@@ -21,8 +21,9 @@ _IN_THE_RUN = frozenset(
 )
 """States of the run that a branch has no own ones for: there, its next segment's task does what they do."""
 _STATE = "$.branch_state"
+LIMIT_OF_BRANCH = "branch {}: {} segments were executed, the limit is {}. Raise max_branch_iterations."
 _LIMIT = (
-    "States.Format('branch {}: {} segments were executed, the limit is {}. Raise max_branch_iterations.', "
+    f"States.Format('{LIMIT_OF_BRANCH}', "
     "$.branch_state.path, $.branch_state.loop_counter, $.branch_state.max_branch_iterations)"
 )
 
@@ -34,7 +35,7 @@ def run_branches() -> Mapping[State, ASL]:
         for action, target in BRANCH_ROUTES.items()
     }
     nested = {
-        State.INIT_BRANCH_STATE: pass_on({"branch_state": _first_state()}, then=State.EXECUTE_BRANCH_SEGMENT),
+        State.INIT_BRANCH_STATE: pass_on({"branch_state": first_state()}, then=State.EXECUTE_BRANCH_SEGMENT),
         State.EXECUTE_BRANCH_SEGMENT: _execute(),
         State.SYNC_BRANCH_STATE: call(
             "StateDataManagerArn",
@@ -90,7 +91,7 @@ def run_branches() -> Mapping[State, ASL]:
     }
 
 
-def _first_state() -> ASL:
+def first_state() -> ASL:
     """A branch before its first segment; what is not known yet is empty."""
     facts = FUNCTIONS["execute_segment"]
     return {

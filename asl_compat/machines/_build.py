@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
-
-from statebag.machine import State
+from typing import Any, TypeVar
 
 __all__ = [
     "ASL",
@@ -23,6 +21,7 @@ __all__ = [
 
 ASL = dict[str, Any]
 """A state, or a part of one, as JSON."""
+Name = TypeVar("Name", bound=str)
 
 _INVOKE = "arn:aws:states:::lambda:invoke"
 
@@ -36,7 +35,7 @@ def call(
     function: str,
     payload: Mapping[str, Any] | str,
     *,
-    then: State | str | None,
+    then: str | None,
     select: Iterable[str] | None = None,
     into: str = "$",
     result: str = "",
@@ -72,7 +71,7 @@ def wait_for_token(
     function: str,
     payload: Mapping[str, Any],
     *,
-    then: State | str,
+    then: str,
     into: str,
     timeout: ASL,
     retry: Sequence[ASL] = (),
@@ -99,7 +98,7 @@ def service(
     resource: str,
     parameters: ASL,
     *,
-    then: State | str,
+    then: str,
     into: str | None,
     retry: Sequence[ASL] = (),
     catches: Sequence[ASL] = (),
@@ -108,12 +107,12 @@ def service(
     return _task(f"arn:aws:states:::{resource}", parameters, _result_at(into), retry=retry, catches=catches, then=then)
 
 
-def catch(then: State | str, *, into: str | None, errors: Sequence[str] = ("States.ALL",)) -> ASL:
+def catch(then: str, *, into: str | None, errors: Sequence[str] = ("States.ALL",)) -> ASL:
     """Go on elsewhere after an error, with ``{"Error", "Cause"}`` at ``into``; None drops it."""
     return {"ErrorEquals": list(errors), "ResultPath": into, "Next": str(then)}
 
 
-def choice(arms: Iterable[tuple[ASL, State | str]], *, otherwise: State | str) -> ASL:
+def choice(arms: Iterable[tuple[ASL, str]], *, otherwise: str) -> ASL:
     """Go where the first rule says that holds."""
     return {
         "Type": "Choice",
@@ -128,7 +127,7 @@ def is_equal(path: str, values: Sequence[str]) -> ASL:
     return rules[0] if len(rules) == 1 else {"Or": rules}
 
 
-def pass_on(document: Mapping[str, Any], *, then: State | str | None, into: str = "$") -> ASL:
+def pass_on(document: Mapping[str, Any], *, then: str | None, into: str = "$") -> ASL:
     """Make a document of parts of the one that there is."""
     return {"Type": "Pass", "Parameters": dict(document), **_result_at(into), **_onwards(then)}
 
@@ -144,14 +143,14 @@ def succeed(*, output: str = "$") -> ASL:
 
 
 def fan_out(
-    states: Mapping[State, ASL],
+    states: Mapping[Name, ASL],
     *,
-    start: State,
+    start: Name,
     items: ASL,
     concurrency: ASL,
     selector: ASL,
     into: str,
-    then: State,
+    then: str,
     catches: Sequence[ASL],
     more: ASL | None = None,
     mode: Mapping[str, str] | None = None,
@@ -200,7 +199,7 @@ def _task(
     *,
     retry: Sequence[ASL],
     catches: Sequence[ASL],
-    then: State | str | None,
+    then: str | None,
 ) -> ASL:
     return {
         "Type": "Task",
@@ -213,7 +212,7 @@ def _task(
     }
 
 
-def _onwards(then: State | str | None) -> ASL:
+def _onwards(then: str | None) -> ASL:
     return {"End": True} if then is None else {"Next": str(then)}
 
 

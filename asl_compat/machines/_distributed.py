@@ -18,7 +18,7 @@ from asl_compat.machines._loop import (
     sync_segment,
     wait_for_answer,
 )
-from asl_compat.machines._notices import publish
+from asl_compat.machines._notices import BAG_VERSION, publish
 from asl_compat.machines._policies import retries
 from statebag.bag import NextAction
 from statebag.config import DEFAULT_PERCENTAGE
@@ -126,7 +126,7 @@ def _run_chunks() -> Mapping[State, ASL]:
             EventType.DISTRIBUTED_STARTED,
             then=State.CREATE_PRE_SNAPSHOT,
             catches=[catch(State.CREATE_PRE_SNAPSHOT, into=None)],
-            often=True,
+            number=BAG_VERSION,
         ),
         State.CREATE_PRE_SNAPSHOT: manage(
             "create_snapshot",

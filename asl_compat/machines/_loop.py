@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from asl_compat.machines._build import ASL, call, catch, choice, is_equal, keep, wait_for_token
 from asl_compat.machines._head import DOCUMENT
@@ -22,6 +23,7 @@ __all__ = [
     "wait_for_answer",
 ]
 
+Name = TypeVar("Name", bound=str)
 EXECUTION: ASL = {"execution_id.$": "$$.Execution.Id"}
 """Which execution it is, for functions that publish events of it."""
 TIMED_OUT = ("States.Timeout", "States.HeartbeatTimeout")
@@ -118,12 +120,12 @@ def router(
     return choice([*first, *found], otherwise=otherwise)
 
 
-def check_limit(where: str, limit: str, *, over: State, within: State, first: Sequence[tuple[ASL, State]] = ()) -> ASL:
+def check_limit(where: str, limit: str, *, over: str, within: str, first: Sequence[tuple[ASL, str]] = ()) -> ASL:
     """Whether another segment may be executed; ``first`` are arms for those that are within the limit."""
     reached = {"Variable": where, "NumericGreaterThanEqualsPath": limit}
     return choice([(reached, over), *first], otherwise=within)
 
 
-def ordered(states: Mapping[State, ASL], order: Sequence[State]) -> dict[State, ASL]:
+def ordered(states: Mapping[Name, ASL], order: Sequence[Name]) -> dict[Name, ASL]:
     """The states in the order of a catalogue, whatever order they were made in."""
     return {name: states[name] for name in order if name in states}

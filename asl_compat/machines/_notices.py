@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from asl_compat.machines._build import ASL, service
 from statebag.events import DETAIL_TYPE, SOURCE, EventType
-from statebag.machine import EVENT_FIELDS, EVENT_STATUS, State
+from statebag.machine import EVENT_FIELDS, EVENT_STATUS
 
-__all__ = ["publish"]
+__all__ = ["BAG_VERSION", "publish"]
 
+BAG_VERSION = "$.state_data.bag_version"
+"""Tells events of one type apart: a run has one of a type with each version of its bag."""
 _PLACES: Mapping[str, str] = {
     "error_type": "$.failure.Error",
     "error_message": "$.failure.Cause",
@@ -24,11 +26,13 @@ _PLACES: Mapping[str, str] = {
 def publish(
     event: EventType,
     *,
-    then: State,
+    then: str,
     catches: Sequence[ASL],
     identity: str = "$.state_data",
-    often: bool = False,
+    number: str = "",
     hint: bool = False,
+    places: Mapping[str, str] = _PLACES,
+    more: ASL | None = None,
 ) -> ASL:
     """Put one event on the bus. ``catches`` must take every error: no event may end a run.
 
@@ -37,20 +41,22 @@ def publish(
         then: The state that follows.
         catches: Where errors lead.
         identity: Path of the object that has ``ownerId`` and ``workflowId``.
-        often: Whether a run may have several of them.
+        number: Path of what tells events of one type of a run apart, where there may be several of them.
         hint: Whether it says how to look into it.
+        places: Where fields are that are not the bag's own.
+        more: Further fields.
     """
-    number = ", $.state_data.bag_version" if often else ""
-    text = f"{{}}/{event}{'/{}' if often else ''}"
+    text = f"{{}}/{event}{'/{}' if number else ''}"
     detail: ASL = {
-        "event_id.$": f"States.Format('{text}', $$.Execution.Id{number})",
+        "event_id.$": f"States.Format('{text}', $$.Execution.Id{f', {number}' if number else ''})",
         "event_type": str(event),
         "execution_id.$": "$$.Execution.Id",
         "ownerId.$": f"{identity}.ownerId",
         "workflowId.$": f"{identity}.workflowId",
         "timestamp.$": "$$.State.EnteredTime",
         "status": EVENT_STATUS[event],
-        **{f"{name}.$": _PLACES.get(name, f"$.state_data.{name}") for name in EVENT_FIELDS[event]},
+        **{f"{name}.$": places.get(name, f"$.state_data.{name}") for name in EVENT_FIELDS[event]},
+        **(more or {}),
     }
     if hint:
         command = "aws stepfunctions get-execution-history --execution-arn {}"

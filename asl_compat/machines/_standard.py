@@ -18,7 +18,7 @@ from asl_compat.machines._loop import (
     sync_segment,
     wait_for_answer,
 )
-from asl_compat.machines._notices import publish
+from asl_compat.machines._notices import BAG_VERSION, publish
 from asl_compat.machines._policies import patience, retries
 from statebag.bag import NextAction
 from statebag.events import EventType
@@ -108,7 +108,7 @@ def _slow_models() -> Mapping[State, ASL]:
             EventType.ASYNC_LLM_PROCESSING,
             then=State.WAIT_FOR_ASYNC_LLM_CALLBACK,
             catches=[catch(State.WAIT_FOR_ASYNC_LLM_CALLBACK, into=None)],
-            often=True,
+            number=BAG_VERSION,
         ),
         State.WAIT_FOR_ASYNC_LLM_CALLBACK: wait_for_token(
             "AsyncLLMHandlerArn",

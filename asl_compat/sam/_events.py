@@ -164,7 +164,7 @@ def resume_api() -> dict[str, Any]:
 def alarms() -> dict[str, Any]:
     """For what somebody must look into."""
     made: dict[str, Any] = {}
-    for logical_id, (name, _) in MACHINES.items():
+    for logical_id, name in MACHINES.items():
         for metric in ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionThrottled"):
             dimension = {"Name": "StateMachineArn", "Value": {"Ref": logical_id}}
             made[f"{name}{metric}"] = _alarm("AWS/States", metric, dimension, f"{name}: {metric}")

@@ -2,44 +2,62 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
-from asl_compat.machines import DISTRIBUTED, STANDARD
+from asl_compat.machines import DISTRIBUTED, LEGACY_DISTRIBUTED, LEGACY_STANDARD, STANDARD, definitions
 from asl_compat.sam._names import ENVIRONMENT, get, named
 
-__all__ = ["CALLED", "MACHINES", "machines"]
+__all__ = ["CALLED", "GENERATIONS", "MACHINES", "Generation", "machines", "placeholders_in"]
 
-MACHINES: Mapping[str, tuple[str, str]] = {
-    "StepFunctionOrchestrator": ("WorkflowOrchestrator", STANDARD),
-    "StepFunctionDistributedOrchestrator": ("WorkflowDistributedOrchestrator", DISTRIBUTED),
+Generation = Literal["v3", "legacy"]
+"""Which machines are deployed; the legacy ones are there for going back."""
+
+MACHINES: Mapping[str, str] = {
+    "StepFunctionOrchestrator": "WorkflowOrchestrator",
+    "StepFunctionDistributedOrchestrator": "WorkflowDistributedOrchestrator",
 }
-"""Logical id to name and definition."""
+"""Logical id to name."""
+
+GENERATIONS: Mapping[Generation, Mapping[str, str]] = {
+    "v3": {"StepFunctionOrchestrator": STANDARD, "StepFunctionDistributedOrchestrator": DISTRIBUTED},
+    "legacy": {
+        "StepFunctionOrchestrator": LEGACY_STANDARD,
+        "StepFunctionDistributedOrchestrator": LEGACY_DISTRIBUTED,
+    },
+}
+"""Logical id to definition."""
 
 CALLED: Mapping[str, str] = {
     "InitializeStateDataArn": "InitializeStateData",
     "ExecuteSegmentArn": "SegmentRunner",
+    "SegmentRunnerArn": "SegmentRunner",
+    "ExecuteBranchArn": "SegmentRunner",
     "StateDataManagerArn": "StateDataManager",
     "StoreTaskTokenArn": "StoreTaskToken",
     "AsyncLLMHandlerArn": "AsyncLLMHandler",
-    "ExecuteBranchArn": "SegmentRunner",
     "PrepareDistributedExecutionArn": "PrepareDistributedExecution",
     "ProcessSegmentChunkArn": "ProcessSegmentChunk",
     "StoreDistributedTaskTokenArn": "StoreDistributedTaskToken",
+    "MergeCallbackArn": "MergeCallback",
+    "AggregateResultsArn": "AggregateDistributedResults",
+    "AggregateDistributedResultsArn": "AggregateDistributedResults",
+    "LoadLatestStateArn": "LoadLatestState",
+    "SaveLatestStateArn": "SaveLatestState",
+    "ResumeChunkProcessingArn": "ResumeChunkProcessing",
 }
 """Placeholders of definitions to the functions behind them."""
-_ONLY_DISTRIBUTED = frozenset(
-    {
-        "ExecuteBranchArn",
-        "PrepareDistributedExecutionArn",
-        "ProcessSegmentChunkArn",
-        "StoreDistributedTaskTokenArn",
-    }
-)
-_ONLY_STANDARD = frozenset({"AsyncLLMHandlerArn"})
+_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 
-def machines() -> dict[str, Any]:
+def placeholders_in(text: str) -> set[str]:
+    """Names of the ``${…}`` in the text of a definition."""
+    return set(_PLACEHOLDER.findall(text))
+
+
+def machines(generation: Generation) -> dict[str, Any]:
     """Their resources, and that of their logs."""
     made: dict[str, Any] = {
         "StateMachineLogs": {
@@ -50,17 +68,19 @@ def machines() -> dict[str, Any]:
             },
         }
     }
-    for logical_id, (name, file) in MACHINES.items():
-        distributed = file == DISTRIBUTED
-        others = _ONLY_STANDARD if distributed else _ONLY_DISTRIBUTED
-        called = {place: one for place, one in CALLED.items() if place not in others}
-        substitutions: dict[str, Any] = {place: {"Ref": f"{one}Function.Alias"} for place, one in called.items()}
-        substitutions |= {
+    written = definitions()
+    for logical_id, name in MACHINES.items():
+        file = GENERATIONS[generation][logical_id]
+        wanted = placeholders_in(json.dumps(written[file]))
+        called = {place: one for place, one in CALLED.items() if place in wanted}
+        others = {
             "WorkflowEventBusArn": get("WorkflowEventBus"),
             "IdempotencyTable": {"Ref": "IdempotencyTable"},
+            "WorkflowStateBucket": ENVIRONMENT["WORKFLOW_STATE_BUCKET"],
         }
-        if distributed:
-            substitutions["WorkflowStateBucket"] = ENVIRONMENT["WORKFLOW_STATE_BUCKET"]
+        substitutions: dict[str, Any] = {place: {"Ref": f"{one}Function.Alias"} for place, one in called.items()}
+        substitutions |= {place: value for place, value in others.items() if place in wanted}
+        distributed = "WorkflowStateBucket" in wanted
         made[logical_id] = {
             "Type": "AWS::Serverless::StateMachine",
             "Properties": {

@@ -9,7 +9,7 @@ import yaml
 from asl_compat.sam._events import alarms, events, resume_api
 from asl_compat.sam._functions import functions
 from asl_compat.sam._layer import Architecture
-from asl_compat.sam._machines import machines
+from asl_compat.sam._machines import Generation, machines
 from asl_compat.sam._names import ENVIRONMENT, MADE_WITH, MODEL_KEYS, get
 from asl_compat.sam._storage import storage
 from statebag.machine import FUNCTIONS
@@ -62,11 +62,12 @@ _PARAMETERS: dict[str, Any] = {
 }
 
 
-def template(architecture: Architecture = "x86_64") -> dict[str, Any]:
+def template(architecture: Architecture = "x86_64", generation: Generation = "v3") -> dict[str, Any]:
     """The template as JSON.
 
     Args:
         architecture: What the functions run on, and the layer has packages for: one for both, so not a parameter.
+        generation: Which machines are deployed. All functions are, so that going back changes the machines alone.
     """
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
@@ -91,7 +92,7 @@ def template(architecture: Architecture = "x86_64") -> dict[str, Any]:
             }
         },
         "Resources": {
-            **machines(),
+            **machines(generation),
             "DependenciesLayer": {
                 "Type": "AWS::Serverless::LayerVersion",
                 "Properties": {
@@ -123,9 +124,9 @@ def template(architecture: Architecture = "x86_64") -> dict[str, Any]:
     }
 
 
-def print_template(architecture: Architecture = "x86_64") -> str:
+def print_template(architecture: Architecture = "x86_64", generation: Generation = "v3") -> str:
     """The template as YAML."""
-    return yaml.dump(template(architecture), Dumper=_Plain, sort_keys=False, width=120, allow_unicode=True)
+    return yaml.dump(template(architecture, generation), Dumper=_Plain, sort_keys=False, width=120, allow_unicode=True)
 
 
 def samconfig() -> str:

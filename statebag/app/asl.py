@@ -11,7 +11,7 @@ import click
 
 from asl_compat.emit import emit as write_folder
 from asl_compat.model import CheckedDefinition, check_definition, count_states, is_warning
-from asl_compat.sam import Architecture
+from asl_compat.sam import Architecture, Generation
 from statebag.app.inputs import read_bytes
 from statebag.app.output import error_body, print_error, print_json, print_text
 from statebag.errors import InputRefused, StateBagError
@@ -63,13 +63,20 @@ class _Checked:
     show_default=True,
     help="What the functions run on.",
 )
-def emit(folder: Path, *, architecture: Architecture) -> int:
+@click.option(
+    "--machines",
+    type=click.Choice(get_args(Generation)),
+    default="v3",
+    show_default=True,
+    help="Which machines the template deploys.",
+)
+def emit(folder: Path, *, architecture: Architecture, machines: Generation) -> int:
     """Write the machines, their functions and the SAM template into DIR, from which `sam build` works as it is.
 
     What an earlier call wrote there is replaced; files of anybody else's, and changed ones, are refused, but for
     samconfig.toml, which is left as it is.
     """
-    files = write_folder(folder, architecture=architecture)
+    files = write_folder(folder, architecture=architecture, machines=machines)
     print_text(f"{len(files)} files in {folder}")
     print_text(f"Next: statebag check {folder}, then there: sam build, sam deploy --guided")
     return 0

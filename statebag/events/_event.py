@@ -21,6 +21,8 @@ class EventType(StrEnum):
 
     INIT_FAILED = "INIT_FAILED"
     STARTED = "STARTED"
+    LARGE_WORKFLOW_WARNING = "LARGE_WORKFLOW_WARNING"
+    """Told by the legacy machine only, whose loop is a long one then."""
     DISTRIBUTED_STARTED = "DISTRIBUTED_STARTED"
     ASYNC_LLM_PROCESSING = "ASYNC_LLM_PROCESSING"
     PAUSED_FOR_HITP = "PAUSED_FOR_HITP"

@@ -1,6 +1,12 @@
 """Facts of the orchestration that both engines read: state names, routes, limits, retries, time-outs."""
 
 from statebag.machine.chunks import cut_branches, waves_of
+from statebag.machine.legacy import (
+    LARGE_WORKFLOW_SEGMENTS,
+    LEGACY_DISTRIBUTED_STATES,
+    LEGACY_STANDARD_STATES,
+    LegacyState,
+)
 from statebag.machine.notices import EVENT_FIELDS, EVENT_STATUS
 from statebag.machine.policies import (
     FUNCTIONS,
@@ -31,11 +37,15 @@ __all__ = [
     "HISTORY_EVENTS",
     "HITP_TIMEOUT_SECONDS",
     "IN_FLIGHT_LIMIT",
+    "LARGE_WORKFLOW_SEGMENTS",
+    "LEGACY_DISTRIBUTED_STATES",
+    "LEGACY_STANDARD_STATES",
     "PROVIDER_RETRIES",
     "ROUTES",
     "SILENCE_SECONDS",
     "STANDARD_STATES",
     "Function",
+    "LegacyState",
     "Retry",
     "State",
     "cut_branches",

@@ -11,6 +11,7 @@ __all__ = ["EVENT_FIELDS", "EVENT_STATUS"]
 EVENT_FIELDS: Mapping[EventType, tuple[str, ...]] = {
     EventType.INIT_FAILED: ("error_type", "error_message"),
     EventType.STARTED: ("total_segments", "distributed_strategy"),
+    EventType.LARGE_WORKFLOW_WARNING: ("total_segments",),
     EventType.DISTRIBUTED_STARTED: (
         "total_segments",
         "distributed_strategy",
@@ -27,6 +28,7 @@ EVENT_FIELDS: Mapping[EventType, tuple[str, ...]] = {
 EVENT_STATUS: Mapping[EventType, str] = {
     EventType.INIT_FAILED: "FAILED",
     EventType.STARTED: "RUNNING",
+    EventType.LARGE_WORKFLOW_WARNING: "RUNNING",
     EventType.DISTRIBUTED_STARTED: "RUNNING",
     EventType.ASYNC_LLM_PROCESSING: "PAUSED_FOR_ASYNC_LLM",
     EventType.COMPLETED: "SUCCEEDED",

@@ -12,6 +12,7 @@ from tests.aws.functions import FunctionServer, function_server
 from tests.aws.interpreters import Interpreter
 from tests.aws.local_step_functions import LocalStepFunctions
 from tests.aws.on_aws import Stack, make_stack
+from tests.aws.ran import Ran
 from tests.aws.served import ServedInterpreter
 from tests.aws.services import environment_of
 from tests.aws.site import Site, new_arn, on_site
@@ -78,6 +79,12 @@ def stack(request: pytest.FixtureRequest) -> Stack:
     """A stack beside each of the interpreters."""
     interpreter: Interpreter = request.getfixturevalue(request.param)
     return make_stack(interpreter, request.param.replace("_", "-"))
+
+
+@pytest.fixture(scope="session")
+def on_temporal() -> dict[str, Ran]:
+    """What ran on Temporal already, by scenario: one run does for all interpreters."""
+    return {}
 
 
 @pytest.fixture(scope="session")

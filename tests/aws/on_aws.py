@@ -13,12 +13,17 @@ from typing import Any
 from unittest import mock
 
 from asl_compat.lambdas import (
+    aggregate_distributed_results,
     async_llm_handler,
     execution_finalizer,
     initialize_state_data,
+    load_latest_state,
+    merge_callback,
     prepare_distributed_execution,
     process_segment_chunk,
+    resume_chunk_processing,
     resume_handler,
+    save_latest_state,
     segment_runner,
     state_data_manager,
     store_distributed_task_token,
@@ -27,9 +32,10 @@ from asl_compat.lambdas import (
 from asl_compat.lambdas._answer import answer
 from asl_compat.lambdas._surroundings import Surroundings
 from asl_compat.machines import DISTRIBUTED as DISTRIBUTED_FILE
+from asl_compat.machines import LEGACY_DISTRIBUTED, LEGACY_STANDARD, definitions
 from asl_compat.machines import STANDARD as STANDARD_FILE
-from asl_compat.machines import definitions
 from statebag.bag import Bag
+from statebag.blobs import Pointer
 from tests.aws.functions import ACCOUNT, REGION
 from tests.aws.interpreters import Execution, Function, Interpreter
 from tests.aws.ran import OWNER, WORKFLOW, Ran, bag_of, nested_of, state_of, told_of, top_of
@@ -37,7 +43,7 @@ from tests.aws.scenarios import Scenario
 from tests.aws.services import EventTap, Resources, create
 from tests.rig import DISTRIBUTED
 
-__all__ = ["Stack", "make_stack", "run_on_aws"]
+__all__ = ["Stack", "definition_for", "make_stack", "run_on_aws"]
 
 _KEYS: Mapping[str, tuple[str, ...]] = {
     "IDEMPOTENCY_TABLE": ("idempotency_key",),
@@ -61,6 +67,13 @@ _FUNCTIONS: Mapping[str, Any] = {
     "AsyncLLMHandlerArn": async_llm_handler,
     "PrepareDistributedExecutionArn": prepare_distributed_execution,
     "ProcessSegmentChunkArn": process_segment_chunk,
+    "SegmentRunnerArn": segment_runner,
+    "MergeCallbackArn": merge_callback,
+    "AggregateResultsArn": aggregate_distributed_results,
+    "AggregateDistributedResultsArn": aggregate_distributed_results,
+    "LoadLatestStateArn": load_latest_state,
+    "SaveLatestStateArn": save_latest_state,
+    "ResumeChunkProcessingArn": resume_chunk_processing,
 }
 """Placeholders, and whose handler is behind each."""
 
@@ -91,9 +104,10 @@ def run_on_aws(
     scenario: Scenario,
     name: str,
     *,
+    legacy: bool = False,
     change: Callable[[dict[str, Any]], None] = lambda definition: None,
 ) -> Ran:
-    """Run it as the execution ``name``, after ``change`` has been made to the definition."""
+    """Run it as the execution ``name``, after ``change`` has been made to the definition; on the legacy machine, if wanted."""
     with mock.patch.dict(os.environ, {**stack.interpreter.environment, **stack.names}):
         around = Surroundings.from_environment(dict(os.environ), now=lambda: datetime.now(UTC))
         body = {"workflow_config": scenario.document, "ownerId": OWNER, "workflowId": WORKFLOW, "MOCK_MODE": "true"}
@@ -107,13 +121,15 @@ def run_on_aws(
             functions = {
                 placeholder: _function(stack, around, module, answer_all) for placeholder, module in _FUNCTIONS.items()
             }
-            definition = _definition(stack, scenario)
+            definition = definition_for(stack, scenario, legacy=legacy)
             change(definition)
             ended = stack.interpreter.run(definition, given, functions, name=name)
         _finalize(around, ended, given, name)
         told = [event["detail"] for event in stack.tap.take()]
         events = [event for event in told if event["execution_id"].endswith(f":{name}")]
     last = stack.last_bag.pop(name, None)
+    if legacy and ended.status == "SUCCEEDED" and last is not None:
+        last = around.blobs(OWNER, WORKFLOW, name).get(Pointer.from_json(ended.output["final_state_s3_path"]))
     bag = None
     if last is not None:
         blobs = around.blobs(OWNER, WORKFLOW, name)
@@ -132,8 +148,10 @@ def run_on_aws(
     )
 
 
-def _definition(stack: Stack, scenario: Scenario) -> dict[str, Any]:
-    file = DISTRIBUTED_FILE if scenario.machine == DISTRIBUTED else STANDARD_FILE
+def definition_for(stack: Stack, scenario: Scenario, *, legacy: bool = False) -> dict[str, Any]:
+    """The definition that the scenario runs on, with the stack's names in it."""
+    files = (LEGACY_DISTRIBUTED, LEGACY_STANDARD) if legacy else (DISTRIBUTED_FILE, STANDARD_FILE)
+    file = files[scenario.machine != DISTRIBUTED]
     text = json.dumps(definitions()[file])
     values = {name: f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}" for name in _FUNCTIONS}
     values |= {
@@ -148,15 +166,25 @@ def _definition(stack: Stack, scenario: Scenario) -> dict[str, Any]:
 
 def _function(stack: Stack, around: Surroundings, module: Any, answer_all: Callable[[], None]) -> Function:
     def call(event: Any, context: Any) -> Any:
-        takes_context = module in (segment_runner, process_segment_chunk)
+        takes_context = module in (segment_runner, process_segment_chunk, resume_chunk_processing)
         given = (event, around, context) if takes_context else (event, around)
         result = answer(lambda: module.handle(*given))
         if isinstance(result, Mapping) and isinstance(result.get("state_data"), Mapping):
             stack.last_bag[result["state_data"]["execution_id"]] = dict(result["state_data"])
+        _remember_flat(stack, around, result)
         answer_all()
         return result
 
     return call
+
+
+def _remember_flat(stack: Stack, around: Surroundings, result: Any) -> None:
+    """Results of legacy machines name their bag."""
+    found = result.get("execution_result", result) if isinstance(result, Mapping) else {}
+    where = found.get("final_state_s3_path")
+    if isinstance(where, Mapping) and "root" in where:
+        blobs = around.blobs(where["ownerId"], where["workflowId"], where["execution_id"])
+        stack.last_bag[where["execution_id"]] = blobs.get(Pointer.from_json(where["root"]))
 
 
 @contextmanager

@@ -84,7 +84,7 @@ def test_both_machines_run_the_test_input(built: Path, local_aws: dict[str, str]
     run_sam(built, local_aws, *deploy, "--no-resolve-s3", "--no-confirm-changeset", "--region", "us-east-1")
     client = new_client("stepfunctions", local_aws)
     arns = {one["name"]: one["stateMachineArn"] for one in client.list_state_machines()["stateMachines"]}
-    assert sorted(arns) == sorted(f"{name}-dev" for name, _ in MACHINES.values())
+    assert sorted(arns) == sorted(f"{name}-dev" for name in MACHINES.values())
     given = (built / "test_input.json").read_text()
     for name, arn in sorted(arns.items()):
         execution = client.start_execution(stateMachineArn=arn, name=f"run-{name}", input=given)["executionArn"]

@@ -20,12 +20,6 @@ LARGEST_BYTES = 256 * 1024
 """That Step Functions takes from state to state."""
 
 
-@pytest.fixture(scope="session")
-def on_temporal() -> dict[str, Ran]:
-    """What ran on Temporal already, by scenario: one run does for all interpreters."""
-    return {}
-
-
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 async def test_both_engines_do_the_same(
     scenario: Scenario, stack: Stack, rig: Rig, on_temporal: dict[str, Ran]

@@ -7,23 +7,29 @@ from typing import Any
 
 import pytest
 
-from asl_compat.machines import DISTRIBUTED, STANDARD, definitions
+from asl_compat.machines import (
+    CATALOGUES,
+    DISTRIBUTED,
+    LEGACY_DISTRIBUTED,
+    LEGACY_STANDARD,
+    STANDARD,
+    definitions,
+)
 from asl_compat.model import count_states, parse_definition, validate_definition, walk_states
 from statebag.bag import NextAction
 from statebag.events import EventType
 from statebag.machine import (
     DISTRIBUTED_ROUTES,
-    DISTRIBUTED_STATES,
     EVENT_FIELDS,
     ROUTES,
-    STANDARD_STATES,
     State,
 )
 
-CATALOGUES = {STANDARD: STANDARD_STATES, DISTRIBUTED: DISTRIBUTED_STATES}
 
-
-@pytest.mark.parametrize(("file", "nested", "top"), [(STANDARD, 43, 33), (DISTRIBUTED, 46, 33)])
+@pytest.mark.parametrize(
+    ("file", "nested", "top"),
+    [(STANDARD, 43, 33), (DISTRIBUTED, 46, 33), (LEGACY_STANDARD, 63, 51), (LEGACY_DISTRIBUTED, 46, 36)],
+)
 def test_the_states_are_those_of_the_catalogue(file: str, nested: int, top: int) -> None:
     definition = parse_definition(definitions()[file])
     assert count_states(definition) == (nested, top)
@@ -73,11 +79,11 @@ def test_every_notice_can_fail_without_the_run(file: str) -> None:
 
 
 def test_events_have_the_fields_that_are_told_on_both_engines() -> None:
-    states = definitions()[DISTRIBUTED]["States"] | definitions()[STANDARD]["States"]
     told = {}
-    for state in states.values():
+    for state in [one for each in definitions().values() for one in each["States"].values()]:
         for entry in state.get("Parameters", {}).get("Entries", ()):
-            told[entry["Detail"]["event_type"]] = {name.removesuffix(".$") for name in entry["Detail"]}
+            fields = {name.removesuffix(".$") for name in entry["Detail"]}
+            told[entry["Detail"]["event_type"]] = told.get(entry["Detail"]["event_type"], fields) & fields
     assert set(told) == {str(event) for event in EVENT_FIELDS}
     for event, fields in EVENT_FIELDS.items():
         assert set(fields) <= told[str(EventType(event))]

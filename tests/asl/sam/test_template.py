@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from asl_compat.machines import definitions
-from asl_compat.sam import LAMBDAS, MACHINES, print_template, samconfig, template
+from asl_compat.sam import GENERATIONS, LAMBDAS, MACHINES, Generation, print_template, samconfig, template
 from asl_compat.sam import test_input as sample_input
 from statebag.config import load_document, parse_execution_input
 from statebag.events import DETAIL_TYPE, SOURCE, EventType
@@ -59,9 +59,11 @@ def test_names_have_the_stage_behind_them() -> None:
 
 
 @pytest.mark.parametrize("logical_id", MACHINES)
-def test_every_placeholder_is_filled_and_no_other(logical_id: str) -> None:
-    properties = RESOURCES[logical_id]["Properties"]
-    text = json.dumps(definitions()[MACHINES[logical_id][1]])
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_every_placeholder_is_filled_and_no_other(generation: Generation, logical_id: str) -> None:
+    properties = template(generation=generation)["Resources"][logical_id]["Properties"]
+    assert properties["DefinitionUri"] == f"statemachines/{GENERATIONS[generation][logical_id]}"
+    text = json.dumps(definitions()[GENERATIONS[generation][logical_id]])
     given = properties["DefinitionSubstitutions"]
     assert all(f"${{{name}}}" in text for name in given)
     for name, value in given.items():
@@ -105,6 +107,11 @@ PERMISSIONS: dict[str, set[str]] = {
     "AsyncLLMHandler": STATE | MODELS | ANSWERS,
     "PrepareDistributedExecution": STATE,
     "ProcessSegmentChunk": STATE | MODELS | {"events:PutEvents WorkflowEventBus"},
+    "MergeCallback": STATE | {"events:PutEvents WorkflowEventBus"},
+    "AggregateDistributedResults": STATE,
+    "LoadLatestState": STATE,
+    "SaveLatestState": STATE,
+    "ResumeChunkProcessing": STATE | MODELS | {"events:PutEvents WorkflowEventBus"},
     "ResumeHandler": {
         "dynamodb:UpdateItem TaskTokensTable",
         "dynamodb:Query TaskTokensTable/index/ExecutionIdIndex",
