@@ -147,6 +147,9 @@ version = 0.1
 [default.global.parameters]
 stack_name = "statebag-dev"
 
+[default.build.parameters]
+cached = true
+
 [default.deploy.parameters]
 capabilities = "CAPABILITY_IAM CAPABILITY_AUTO_EXPAND"
 confirm_changeset = true
@@ -155,6 +158,9 @@ parameter_overrides = "StageName=dev"
 
 [production.global.parameters]
 stack_name = "statebag-production"
+
+[production.build.parameters]
+cached = true
 
 [production.deploy.parameters]
 capabilities = "CAPABILITY_IAM CAPABILITY_AUTO_EXPAND"

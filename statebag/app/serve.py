@@ -11,9 +11,10 @@ import threading
 from datetime import timedelta
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from statebag.app.connect import connect, load_profile
+from statebag.app.deployment import read_deployment
 from statebag.app.plugin import StateBagPlugin
 from statebag.app.settings import Settings
 from statebag.errors import StateBagError
@@ -33,8 +34,14 @@ LEAVE_SECONDS = 3
 _log = logging.getLogger("statebag.worker")
 
 
-def make_worker(client: Client, settings: Settings) -> Worker:
-    """A worker with the settings' slots; the client's plugin has what it serves."""
+def make_worker(client: Client, settings: Settings, *, deployment: WorkerDeploymentConfig | None = None) -> Worker:
+    """A worker with the settings' slots; the client's plugin has what it serves.
+
+    Args:
+        client: With our plugin.
+        settings: Slots, task queue, time to stop.
+        deployment: The version that the worker is; without one, it takes what has no version.
+    """
     return Worker(
         client,
         task_queue=settings.task_queue,
@@ -45,10 +52,11 @@ def make_worker(client: Client, settings: Settings) -> Worker:
         graceful_shutdown_timeout=timedelta(seconds=settings.graceful_shutdown_seconds),
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        deployment_config=deployment,
     )
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, *, deployment: WorkerDeploymentConfig | None = None) -> None:
     """Connect, register, run; on SIGINT or SIGTERM take no new work and let what runs finish."""
     plugin = StateBagPlugin(settings)
     profile = load_profile()
@@ -58,18 +66,25 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     where = plugin.store.backend.location()
-    async with make_worker(client, settings):
+    async with make_worker(client, settings, deployment=deployment):
         _log.info(
-            "worker ready: server %s, namespace %s, task queue %s, store %s",
+            "worker ready: server %s, namespace %s, task queue %s, store %s%s",
             client.service_client.config.target_host,
             client.namespace,
             settings.task_queue,
             where,
+            _describe(deployment),
         )
         await stop.wait()
         _log.info("stopping: running activities have %d s to finish", settings.graceful_shutdown_seconds)
         _leave_after(settings.graceful_shutdown_seconds + LEAVE_SECONDS)
     _log.info("stopped")
+
+
+def _describe(deployment: WorkerDeploymentConfig | None) -> str:
+    if deployment is None:
+        return ""
+    return f", deployment {deployment.version.deployment_name}, build {deployment.version.build_id}"
 
 
 def _leave_after(seconds: float) -> None:
@@ -88,11 +103,11 @@ def _leave_after(seconds: float) -> None:
 def main() -> int:
     """Entry of ``python worker.py``: 0 after a stop by signal, 1 where the worker could not start."""
     try:
-        settings = Settings.from_environment()
+        settings, deployment = Settings.from_environment(), read_deployment()
         logging.basicConfig(
             level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
         )
-        asyncio.run(serve(settings))
+        asyncio.run(serve(settings, deployment=deployment))
     except StateBagError as error:
         logging.basicConfig(stream=sys.stderr)
         _log.error("%s: %s", error.code, error.message)
