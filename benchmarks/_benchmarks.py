@@ -10,12 +10,13 @@ from benchmarks._figures import Figure
 from benchmarks._rig import Rig, describe_machine, open_rig
 from benchmarks._size import Size
 from benchmarks.branches import measure_branches
+from benchmarks.legacy import measure_legacy
 from benchmarks.map import measure_map
 from benchmarks.plan import measure_plan
 from benchmarks.pure import measure_pure
 from benchmarks.segment import measure_segment
 
-__all__ = ["BENCHMARKS", "LOCAL_BENCHMARKS", "SERVERS", "Report", "Size", "run_benchmarks"]
+__all__ = ["APART", "BENCHMARKS", "LOCAL_BENCHMARKS", "SERVERS", "Report", "Size", "run_benchmarks"]
 
 BENCHMARKS: Mapping[str, Callable[[Rig, Size], Awaitable[list[Figure]]]] = {
     "segment": measure_segment,
@@ -25,8 +26,11 @@ BENCHMARKS: Mapping[str, Callable[[Rig, Size], Awaitable[list[Figure]]]] = {
 }
 """Those that run workflows."""
 
-LOCAL_BENCHMARKS: Mapping[str, Callable[[Size], list[Figure]]] = {"plan": measure_plan}
-"""Those that need no server."""
+LOCAL_BENCHMARKS: Mapping[str, Callable[[Size], list[Figure]]] = {"plan": measure_plan, "legacy": measure_legacy}
+"""Those that need no Temporal server."""
+
+APART = frozenset({"legacy"})
+"""Those that run only where they are asked for: they need tools that the others don't."""
 
 SERVERS = ("stock", "responsive")
 

@@ -21,6 +21,10 @@ class Size:
     """Items of a map."""
     few_items: int = 1_000
     many_items: int = 100_000
+    scenarios: int = 1_000
+    """Most scenarios that the machines before v3 are compared on; there are fewer."""
+    legacy_turns: int = 3
+    """Times that each runs on each side."""
     turns: int = 5
     """Times that each side runs; they take turns, and medians are given."""
     large_bytes: int = 20_000_000

@@ -176,6 +176,7 @@ CODES: Mapping[str, str] = {
     "DEPLOY_MISMATCH": "Two parts of a deployment don't fit each other. See the message.",
     "DEPLOY_STATES": "A machine to deploy has other states than its catalogue. See the message.",
     "DEPLOY_SIZE": "A file of a deployment is larger than the service takes. Make it smaller.",
+    "TOOL_MISSING": "A tool that only this command needs is not installed. See the message.",
     "DEPLOY_EVENT": "An event of a machine has no rule that takes it. Correct the event or the rule.",
     "FOLDER_UNWRITABLE": "A folder can't be written to. Check its path, its permissions and the space left.",
     "FOLDER_OCCUPIED": "A folder to write to holds files of somebody else. Name an empty or a new one.",

@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from asl_compat.lambdas._answer import require
 from asl_compat.lambdas._surroundings import Surroundings, place_of
 from statebag.canonical import canonical_bytes, parse_json
 
@@ -43,6 +44,6 @@ def save_latest(
 
 
 def _key(around: Surroundings, bag: Mapping[str, Any], chunk: Mapping[str, Any]) -> str:
-    place = place_of(bag)
+    place, unit = place_of(bag), require(chunk, "unit")["unit"]
     prefix = around.blobs(place.owner_id, place.workflow_id, place.execution_id).prefix
-    return f"{prefix}latest-states/{place.root['sha256'][:32]}-{int(chunk['unit']):08d}.json"
+    return f"{prefix}latest-states/{place.root['sha256'][:32]}-{unit:08d}.json"

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
+from asl_compat.lambdas._answer import require
 from statebag.bag import STEP_FUNCTIONS, Place, RunEngine, StateDataManager, Step
 from statebag.blobs import BlobStore, ExecutionBlobs, Pointer, open_store
 from statebag.errors import InputRefused, Problem
@@ -138,7 +139,12 @@ def reference_of(place: Place) -> dict[str, Any]:
 
 
 def place_of(reference: Mapping[str, Any], *, lineage: str = "main") -> Place:
-    """The reverse of :func:`reference_of`."""
+    """The reverse of :func:`reference_of`.
+
+    Raises:
+        InputRefused: it lacks a member.
+    """
+    require(reference, "ownerId", "workflowId", "execution_id", "version", "root")
     return Place(
         owner_id=reference["ownerId"],
         workflow_id=reference["workflowId"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from asl_compat.lambdas._answer import require
 from asl_compat.lambdas._lines import Line, Lines, failed
 from asl_compat.lambdas._people import tell_timeout
 from asl_compat.lambdas._surroundings import Surroundings, place_of
@@ -18,7 +19,7 @@ __all__ = ["run_branch", "run_chunk"]
 
 def run_branch(around: Surroundings, lines: Lines, event: Mapping[str, Any]) -> dict[str, Any]:
     """Run a branch; its ``delta`` has ``position``, ``status``, ``error``, ``bag``, and what it goes on with."""
-    base, at = place_of(event["bag"]), event["branch"]["position"]
+    base, at = place_of(event["bag"]), require(event["branch"], "position")["position"]
     found = _go_on(around, lines, event, base, {at: lambda: lines.begin_branch(base, at)})
     if "results" not in found:
         return found
@@ -29,7 +30,7 @@ def run_branch(around: Surroundings, lines: Lines, event: Mapping[str, Any]) -> 
 
 def run_chunk(around: Surroundings, lines: Lines, event: Mapping[str, Any]) -> dict[str, Any]:
     """Run a chunk of items, of branches, or a stretch of the run itself; its ``delta`` as of :func:`run_branch`."""
-    base, chunk = place_of(event["bag"]), event["chunk"]
+    base, chunk = place_of(event["bag"]), require(event["chunk"], "unit", "kind")
     unit, kind = chunk["unit"], chunk["kind"]
     if kind == "stretch":
         return _run_stretch(around, lines, base, chunk)

@@ -34,13 +34,14 @@ def handle(event: Any, around: Surroundings) -> dict[str, Any]:
     Raises:
         StateBagError: a retryable one, where the store fails for now; InputRefused.
     """
-    given = require(event, "state_bucket")
+    given = require(event)
     if "state_s3_path" in given:
+        require(given, "state_bucket")
         whole = {**unfold(around, given), "state_bucket": given["state_bucket"]}
         if whole["next_action"] == NextAction.CONTINUE:
             refuse_beyond_limit(whole)
         return fold(_prepare(around, whole))
-    return _prepare(around, require(given, "state_data", "next_action", "next"))
+    return _prepare(around, require(given, "state_data", "next_action", "next", "state_bucket"))
 
 
 def _prepare(around: Surroundings, given: Mapping[str, Any]) -> dict[str, Any]:

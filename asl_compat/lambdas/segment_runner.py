@@ -49,7 +49,7 @@ def handle(event: Any, around: Surroundings, context: Any = None) -> dict[str, A
     if "branch" in given:
         return run_branch(around, lines, require(given, "bag"))
     if "chunk" in given:
-        chunk, place = given["chunk"], place_of(require(given, "bag")["bag"])
+        chunk, place = require(given["chunk"], "unit"), place_of(require(given, "bag")["bag"])
         return {"chunk_index": chunk["unit"], **lines.run_chunk(place, chunk["unit"]), "status": "DONE"}
     if "state_s3_path" in given:
         return _join(around, given) if given.get("segment_type") == "aggregator" else _run_whole(around, given)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ from asl_compat.machines import LEGACY_DISTRIBUTED, LEGACY_STANDARD, definitions
 from asl_compat.machines import STANDARD as STANDARD_FILE
 from statebag.bag import Bag
 from statebag.blobs import Pointer
+from statebag.canonical import size_of
 from tests.aws.functions import ACCOUNT, REGION
 from tests.aws.interpreters import Execution, Function, Interpreter
 from tests.aws.ran import OWNER, WORKFLOW, Ran, bag_of, nested_of, state_of, told_of, top_of
@@ -105,9 +107,19 @@ def run_on_aws(
     name: str,
     *,
     legacy: bool = False,
+    remembers: bool = True,
     change: Callable[[dict[str, Any]], None] = lambda definition: None,
 ) -> Ran:
-    """Run it as the execution ``name``, after ``change`` has been made to the definition; on the legacy machine, if wanted."""
+    """Run it as the execution ``name``, after ``change`` has been made to the definition.
+
+    Args:
+        stack: Beside an interpreter.
+        scenario: What is run.
+        name: Of the execution.
+        legacy: Whether it runs on the machine before v3.
+        remembers: Whether functions keep what they have read from call to call.
+        change: Made to the definition before.
+    """
     with mock.patch.dict(os.environ, {**stack.interpreter.environment, **stack.names}):
         around = Surroundings.from_environment(dict(os.environ), now=lambda: datetime.now(UTC))
         body = {"workflow_config": scenario.document, "ownerId": OWNER, "workflowId": WORKFLOW, "MOCK_MODE": "true"}
@@ -119,11 +131,14 @@ def run_on_aws(
             _have_claim(around, given["idempotency_key"], scenario.earlier)
         with _people(around, scenario, name, in_time=stack.interpreter.name == "moto") as answer_all:
             functions = {
-                placeholder: _function(stack, around, module, answer_all) for placeholder, module in _FUNCTIONS.items()
+                placeholder: _function(stack, around, module, answer_all, remembers=remembers)
+                for placeholder, module in _FUNCTIONS.items()
             }
             definition = definition_for(stack, scenario, legacy=legacy)
             change(definition)
+            began = time.perf_counter()
             ended = stack.interpreter.run(definition, given, functions, name=name)
+            seconds = time.perf_counter() - began
         _finalize(around, ended, given, name)
         told = [event["detail"] for event in stack.tap.take()]
         events = [event for event in told if event["execution_id"].endswith(f":{name}")]
@@ -145,6 +160,10 @@ def run_on_aws(
         bag=bag,
         largest_bytes=ended.largest_bytes,
         transitions=ended.transitions,
+        history_events=len(ended.history),
+        history_bytes=sum(size_of(_plain(event)) for event in ended.history),
+        seconds=seconds,
+        log_ids=tuple(_id_of(entry) for event in events for entry in _logs_in(event)),
     )
 
 
@@ -164,8 +183,23 @@ def definition_for(stack: Stack, scenario: Scenario, *, legacy: bool = False) ->
     return json.loads(text)
 
 
-def _function(stack: Stack, around: Surroundings, module: Any, answer_all: Callable[[], None]) -> Function:
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value, default=str))
+
+
+def _id_of(entry: Mapping[str, Any]) -> str:
+    return entry.get("log_id") or json.dumps(entry, sort_keys=True)
+
+
+def _logs_in(event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [*event.get("state_history", ()), *event.get("new_history_logs", ())]
+
+
+def _function(
+    stack: Stack, warm: Surroundings, module: Any, answer_all: Callable[[], None], *, remembers: bool
+) -> Function:
     def call(event: Any, context: Any) -> Any:
+        around = warm if remembers else Surroundings.from_environment(warm.environment, now=warm.now)
         takes_context = module in (segment_runner, process_segment_chunk, resume_chunk_processing)
         given = (event, around, context) if takes_context else (event, around)
         result = answer(lambda: module.handle(*given))

@@ -52,6 +52,13 @@ class Ran:
     """The variables, the history and the counters at the end; None where there was no bag."""
     largest_bytes: int = 0
     transitions: int = 0
+    history_events: int = 0
+    history_bytes: int = 0
+    """Of all events as compact JSON."""
+    seconds: float = 0.0
+    """From the start of the execution to its end."""
+    log_ids: tuple[str, ...] = ()
+    """Of the log entries in events, each as often as it was told."""
     nested: tuple[str, ...] = field(default=())
 
 

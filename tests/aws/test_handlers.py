@@ -10,11 +10,17 @@ from typing import Any
 import pytest
 
 from asl_compat.lambdas import (
+    aggregate_distributed_results,
+    async_llm_handler,
     execution_finalizer,
     execution_progress_notifier,
     initialize_state_data,
+    load_latest_state,
+    merge_callback,
     prepare_distributed_execution,
     process_segment_chunk,
+    resume_chunk_processing,
+    save_latest_state,
     segment_runner,
     state_data_manager,
     store_distributed_task_token,
@@ -27,6 +33,14 @@ from statebag.errors import InputRefused, RunConflict, StateBagError
 from tests.aws.site import NOW, OWNER, Site, put_question, resume
 
 pytestmark = [pytest.mark.aws, pytest.mark.timeout(60)]
+
+
+PLACE: dict[str, Any] = {"ownerId": OWNER, "workflowId": "w", "execution_id": "e", "version": 1, "root": {}}
+FOREIGN: dict[str, Any] = {
+    **{"$ptr": 1, "kind": "bag", "key": f"somebody/w/e/{'0' * 64}", "size_bytes": 1, "sha256": "0" * 64},
+    "codec": "json",
+}
+ASKED: dict[str, Any] = {"TaskToken": "t", "execution_id": "e", "execution_name": "e", "state_data": {}}
 
 
 def test_a_question_is_kept_told_and_noticed(site: Site, arn: str) -> None:
@@ -199,8 +213,26 @@ def test_a_detail_may_be_a_text_and_a_request_is_none(site: Site, arn: str) -> N
         (state_data_manager, {"action": "sync", "state_data": 1}, "BAG_MALFORMED"),
         (prepare_distributed_execution, {"state_data": {}}, "FIELD_MISSING"),
         (process_segment_chunk, {"chunk": {}}, "FIELD_MISSING"),
+        (process_segment_chunk, {"chunk": {}, "bag": {}, "resume": {}}, "FIELD_MISSING"),
+        (process_segment_chunk, {"chunk": {}, "bag": PLACE, "resume": {}}, "FIELD_MISSING"),
+        (segment_runner, {"branch": {}, "bag": PLACE}, "FIELD_MISSING"),
+        (segment_runner, {"chunk": {}, "bag": PLACE}, "FIELD_MISSING"),
         (store_task_token, {"TaskToken": "t"}, "FIELD_MISSING"),
         (store_distributed_task_token, {"TaskToken": "t", "execution_id": "e", "bag": {}}, "FIELD_MISSING"),
+        (segment_runner, {"state_s3_path": "s3://somewhere"}, "FIELD_VALUE"),
+        (segment_runner, {"state_s3_path": {**PLACE, "root": {}}}, "POINTER_MALFORMED"),
+        (segment_runner, {"state_s3_path": {**PLACE, "root": FOREIGN}}, "POINTER_FORBIDDEN"),
+        (store_task_token, {**ASKED, "state_s3_path": {}}, "FIELD_VALUE"),
+        (async_llm_handler, {"state_s3_path": {}}, "FIELD_MISSING"),
+        (async_llm_handler, {"TaskToken": "t"}, "FIELD_MISSING"),
+        (merge_callback, {"callback_result": {}}, "FIELD_MISSING"),
+        (merge_callback, {"previous_final_state_s3_path": []}, "FIELD_VALUE"),
+        (aggregate_distributed_results, {"distributed_results": {}}, "FIELD_MISSING"),
+        (load_latest_state, {"chunk": {}}, "FIELD_MISSING"),
+        (load_latest_state, {"chunk": {"unit": 0}, "bag": {}}, "FIELD_MISSING"),
+        (save_latest_state, {"chunk": {}, "bag": {}}, "FIELD_MISSING"),
+        (save_latest_state, {"chunk": {}, "bag": PLACE, "final_state": {}}, "FIELD_MISSING"),
+        (resume_chunk_processing, {"chunk": {}, "bag": {}}, "FIELD_MISSING"),
         (execution_finalizer, {"detail": {}}, "FIELD_MISSING"),
         (execution_progress_notifier, {"detail": {"event_id": "1"}}, "FIELD_MISSING"),
         (execution_progress_notifier, {"detail": "{"}, "INPUT_NOT_JSON"),
