@@ -11,9 +11,10 @@ from temporalio.exceptions import ApplicationError
 
 from statebag.bag import Place
 from statebag.events import EventType
+from tests.aws.nested import inner_of, states_there
 from tests.aws.ran import OWNER, WORKFLOW, Ran, bag_of, state_of, told_of, top_of
 from tests.aws.scenarios import NO, YES, Scenario
-from tests.rig import Rig
+from tests.rig import DISTRIBUTED, Rig
 
 __all__ = ["run_on_temporal"]
 
@@ -45,11 +46,13 @@ async def run_on_temporal(rig: Rig, scenario: Scenario, name: str) -> Ran:
         await asyncio.gather(people, return_exceptions=True)
     root = output.get("final_state_s3_path") if "duplicate_of" not in output else None
     trace = await rig.trace(handle)
+    inner = await inner_of(rig.client, handle)
     return Ran(
         status="FAILED" if error else "SUCCEEDED",
         error=error,
         code=code,
         trace=top_of(trace),
+        nested=states_there(trace, inner, distributed=scenario.machine == DISTRIBUTED),
         events=tuple(told_of(event.to_json()) for event in rig.sink.of(name)),
         bag=None if root is None else _bag(rig, name, root),
     )

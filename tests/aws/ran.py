@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,7 +60,8 @@ class Ran:
     """From the start of the execution to its end."""
     log_ids: tuple[str, ...] = ()
     """Of the log entries in events, each as often as it was told."""
-    nested: tuple[str, ...] = field(default=())
+    nested: Mapping[str, int] = field(default_factory=dict[str, int])
+    """How often each state inside of its maps was entered, as on Step Functions."""
 
 
 def top_of(trace: Iterable[str]) -> tuple[str, ...]:
@@ -67,9 +69,9 @@ def top_of(trace: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in trace if name not in _NESTED)
 
 
-def nested_of(trace: Iterable[str]) -> tuple[str, ...]:
-    """The states inside of its maps."""
-    return tuple(name for name in trace if name in _NESTED)
+def nested_of(trace: Iterable[str]) -> Mapping[str, int]:
+    """How often each state inside of its maps was entered."""
+    return Counter(name for name in trace if name in _NESTED)
 
 
 def told_of(body: Mapping[str, Any]) -> Told:

@@ -37,7 +37,11 @@ pytestmark = [pytest.mark.aws, pytest.mark.timeout(60)]
 
 PLACE: dict[str, Any] = {"ownerId": OWNER, "workflowId": "w", "execution_id": "e", "version": 1, "root": {}}
 FOREIGN: dict[str, Any] = {
-    **{"$ptr": 1, "kind": "bag", "key": f"somebody/w/e/{'0' * 64}", "size_bytes": 1, "sha256": "0" * 64},
+    "$ptr": 1,
+    "kind": "bag",
+    "key": f"somebody/w/e/{'0' * 64}",
+    "size_bytes": 1,
+    "sha256": "0" * 64,
     "codec": "json",
 }
 ASKED: dict[str, Any] = {"TaskToken": "t", "execution_id": "e", "execution_name": "e", "state_data": {}}
