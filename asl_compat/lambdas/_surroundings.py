@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Surroundings", "place_of", "reference_of", "surroundings"]
 
+_POLICY = replace(STEP_FUNCTIONS, kernel_limit=8 * 1024, listed_limit=8 * 1024)
+"""The emitted machines never read pending branches: what a bag has of them would only travel from state to state."""
 _NAMES = {
     "bucket": "WORKFLOW_STATE_BUCKET",
     "idempotency_table": "IDEMPOTENCY_TABLE",
@@ -71,12 +73,12 @@ class Surroundings:
     @cached_property
     def engine(self) -> RunEngine:
         """Runs segments, branches and chunks, on bags that are in the store."""
-        return RunEngine(self.store, self.registry, policy=STEP_FUNCTIONS, now=self.now)
+        return RunEngine(self.store, self.registry, policy=_POLICY, now=self.now)
 
     @cached_property
     def door(self) -> StateDataManager:
         """Applies actions to bags that travel in the document."""
-        return StateDataManager(self.store, self.registry, policy=STEP_FUNCTIONS, now=self.now)
+        return StateDataManager(self.store, self.registry, policy=_POLICY, now=self.now)
 
     @cached_property
     def s3(self) -> S3Client:

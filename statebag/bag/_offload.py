@@ -16,8 +16,6 @@ from statebag.errors import BagTooLarge
 __all__ = ["STEP_FUNCTIONS", "TEMPORAL", "OffloadPolicy", "offload"]
 
 KIB = 1024
-LISTED_BYTES = 64 * KIB
-"""Pointers to pending branches above it are a list of their own."""
 SHOWN_CHARACTERS = 1000
 """Of a stored error's message that stay inline, so that it can be read without the store."""
 
@@ -36,6 +34,8 @@ class OffloadPolicy:
     """
     kernel_limit: int
     """Pending branches, a failure, and what an old bag carries: each above it moves to the store."""
+    listed_limit: int
+    """Pointers to pending branches above it are a list of their own."""
     refuse: int
     """A bag above it, after all that, is refused."""
     history_tail: int
@@ -51,6 +51,7 @@ STEP_FUNCTIONS = OffloadPolicy(
     field_limit=30 * KIB,
     user_limit=100 * KIB,
     kernel_limit=16 * KIB,
+    listed_limit=64 * KIB,
     warn=150 * KIB,
     refuse=200 * KIB,
     history_tail=50,
@@ -63,6 +64,7 @@ TEMPORAL = OffloadPolicy(
     field_limit=2 * KIB,
     user_limit=None,
     kernel_limit=4 * KIB,
+    listed_limit=64 * KIB,
     refuse=200 * KIB,
     history_tail=25,
     history_bytes=16 * KIB,
@@ -119,7 +121,7 @@ def _shrink_kernel(kernel: Kernel, policy: OffloadPolicy, blobs: ExecutionBlobs)
     changes: dict[str, Any] = {}
     if kernel.pending_branches and size_of(kernel.pending_branches) > policy.kernel_limit:
         branches = _store_branches(kernel.pending_branches, blobs)
-        if size_of(branches) > LISTED_BYTES:
+        if size_of(branches) > policy.listed_limit:
             branches = ({"listed": blobs.put(list(branches), kind="branches").to_json(), "total": len(branches)},)
         changes["pending_branches"] = branches
     stored = kernel.error and is_pointer(kernel.error.get("stored"))
