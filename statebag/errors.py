@@ -186,6 +186,9 @@ CODES: Mapping[str, str] = {
     "SERVER_UNREACHABLE": "No Temporal server answers at the address. Start one, or correct the address.",
     "NO_WORKER": "The server answers, but no worker of the run's task queue does. Start one: `python worker.py`.",
     "PORT_TAKEN": "Another program listens on the port. Stop it, or choose another port.",
+    "CODEC_REQUEST_INVALID": "A request to the codec server breaks its protocol. See the message.",
+    "CODEC_REQUEST_DENIED": "The codec server was asked without its token, or by a web page that it does not know. See the message.",
+    "CODEC_TOO_LARGE": "A request to the codec server, or what it decodes to, is over a limit. Ask for less, or raise the limit named.",
     "FILE_UNREADABLE": "A file named on the command line can't be read.",
     "USAGE": "The command line is wrong. `--help` lists what there is.",
 }

@@ -19,6 +19,7 @@ from statebag.app.asl import asl
 from statebag.app.attend import person
 from statebag.app.bench import bench
 from statebag.app.check import check
+from statebag.app.codec import codec
 from statebag.app.connect import connect
 from statebag.app.dev import dev as serve_dev
 from statebag.app.flowchart import draw_plan
@@ -218,6 +219,7 @@ cli.add_command(asl)
 cli.add_command(check)
 cli.add_command(bench)
 cli.add_command(upload)
+cli.add_command(codec)
 cli.add_command(redrive)
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,7 @@ __all__ = ["Settings", "data_folder", "default_store_url"]
 
 _PREFIX = "STATEBAG_"
 _CONNECTION_PREFIX = "STATEBAG_DB_"
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")
 
 
 def data_folder() -> Path:
@@ -65,6 +67,8 @@ class Settings:
     """``true``, or names of the database connections that ``db_query`` may write to."""
     media_allow: str = ""
     """``s3://bucket/prefix`` below which documents may have images and videos fetched for a model."""
+    codec_token: str = field(default="", repr=False)
+    """What requests to ``statebag codec`` have to bear; nothing where it is empty."""
 
     @staticmethod
     def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -87,7 +91,8 @@ class Settings:
             try:
                 values[name] = _read(name, text)
             except ValueError as wrong:
-                problems.append(_problem(variable, f"is {text!r}, which is not {wrong}."))
+                shown = "not shown, and" if name == "codec_token" else f"{text!r}, which"
+                problems.append(_problem(variable, f"is {shown} is not {wrong}."))
         if problems:
             raise InputRefused(problems, what="environment")
         return Settings(**values)  # pyright: ignore[reportArgumentType] - read by the field's own type
@@ -103,16 +108,10 @@ def _read(name: str, text: str) -> str | int | bool:
         if text.lower() not in ("true", "false"):
             raise ValueError("true or false")
         return text.lower() == "true"
-    if name == "api_allow":
-        parse_allow_list(text)
-        return text
     if name == "db_allow_urls":
         return parse_flag(text)
-    if name == "db_allow_write":
-        parse_writable(text)
-        return text
-    if name == "media_allow":
-        parse_media_allow(text)
+    if name in _CHECKS:
+        _CHECKS[name](text)
         return text
     if name == "store":
         if "://" not in text or text.split("://", 1)[0] not in ("file", "s3"):
@@ -130,6 +129,20 @@ def _read(name: str, text: str) -> str | int | bool:
     if not text.isascii() or not text.isdigit() or int(text) < least:
         raise ValueError(f"a whole number from {least}")
     return int(text)
+
+
+def _check_token(text: str) -> None:
+    if not _TOKEN.fullmatch(text):
+        raise ValueError("16 or more letters, digits or `-._~+/=`, such as `openssl rand -hex 32` gives")
+
+
+_CHECKS: Mapping[str, Callable[[str], object]] = {
+    "api_allow": parse_allow_list,
+    "db_allow_write": parse_writable,
+    "media_allow": parse_media_allow,
+    "codec_token": _check_token,
+}
+"""What raises a ValueError for a text that can't be used."""
 
 
 def _problem(variable: str, message: str) -> Problem:
