@@ -9,7 +9,7 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError, WorkflowAlreadyStartedError, is_cancelled_exception
 
-from workflows._forks import all_of, result_of
+from workflows._forks import all_of, result_of, run_branch
 from workflows._machine import Machine, failure_of
 from workflows._maps import is_long
 from workflows._window import Window
@@ -97,7 +97,7 @@ class ChunkWorkflow(Machine):
         child = f"{workflow.info().workflow_id}/{position}"
         task = {"run": self._task["run"], "bag": self._task["bag"], **line}
         try:
-            result = await workflow.execute_child_workflow("BranchWorkflow", task, id=child)
+            result = await run_branch(task, child)
         except WorkflowAlreadyStartedError:
             text = f"workflow {child} runs already, and not for this chunk. Cancel it."
             result = {"status": "FAILED", "error_info": {"code": "BRANCH_LOST", "message": text}}

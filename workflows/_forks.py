@@ -20,7 +20,10 @@ from workflows._segments import Segments
 with workflow.unsafe.imports_passed_through():
     from statebag.machine import State, route
 
-__all__ = ["Forks", "all_of", "result_of"]
+__all__ = ["Forks", "all_of", "result_of", "run_branch"]
+
+_WAITS = tuple(0.2 * 2**times for times in range(7))
+"""Seconds, 25 in all, until a workflow that has the id of a branch counts as somebody else's."""
 
 
 class Forks(Segments):
@@ -82,7 +85,7 @@ class Forks(Segments):
             child = f"{workflow.info().workflow_id}/{self._now.version}/{position}"
             self._under_way.add(child)
             try:
-                result = await workflow.execute_child_workflow("BranchWorkflow", self._task(branch=position), id=child)
+                result = await run_branch(self._task(branch=position), child)
             except WorkflowAlreadyStartedError:
                 text = f"workflow {child} runs already, and not for this run. Cancel it."
                 result = {"status": "FAILED", "error_info": {"code": "BRANCH_LOST", "message": text}}
@@ -107,6 +110,24 @@ class Forks(Segments):
     def _is_mine(self, child: str) -> bool:
         """Whether ``child`` is a branch under way here, or inside of one."""
         return any(f"{child}/".startswith(f"{branch}/") for branch in self._under_way)
+
+
+async def run_branch(task: Mapping[str, Any], child: str) -> dict[str, Any]:
+    """Run a branch in the workflow ``child``.
+
+    Where a run was reset, the branches of its earlier try end in their own time: their ids are waited for.
+
+    Raises:
+        WorkflowAlreadyStartedError: Another workflow has kept the id.
+    """
+    for seconds in _WAITS:
+        try:
+            return await workflow.execute_child_workflow("BranchWorkflow", task, id=child)
+        except WorkflowAlreadyStartedError:
+            if not workflow.patched("wait-for-branches-of-an-earlier-try"):
+                raise
+        await workflow.sleep(seconds)
+    return await workflow.execute_child_workflow("BranchWorkflow", task, id=child)
 
 
 async def all_of(calls: Iterable[Coroutine[Any, Any, dict[str, Any]]]) -> list[dict[str, Any]]:

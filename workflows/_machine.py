@@ -26,6 +26,9 @@ with workflow.unsafe.imports_passed_through():
 __all__ = ["Machine", "describe", "failure_of"]
 
 
+_LONGEST_WAIT_HERE = timedelta(seconds=1)
+"""Between two tries of a local activity; a longer one is a timer's, since no query is answered while such a call is
+under way."""
 _AT_THE_END = workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
 
 
@@ -74,6 +77,7 @@ class Machine:
             start_to_close_timeout=_with_grace(how.get("timeout_seconds", facts.timeout_seconds)),
             schedule_to_close_timeout=_seconds(facts.give_up_seconds),
             retry_policy=_policy(facts, retry),
+            local_retry_threshold=_LONGEST_WAIT_HERE,
             summary=how.get("label") or None,
         )
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from temporalio.converter import DataConverter
 from temporalio.plugin import SimplePlugin
+from temporalio.worker import UnsandboxedWorkflowRunner, WorkerConfig
 
 import workflows
 from activities import (
@@ -18,7 +19,7 @@ from activities import (
     StateActivities,
 )
 from statebag.app.settings import Settings
-from statebag.app.temporal import make_converter
+from statebag.app.temporal import PatientRunner, make_converter
 from statebag.bag import RunEngine
 from statebag.blobs import BlobStore, open_store
 from statebag.events import LogSink, Sink
@@ -81,6 +82,13 @@ class StateBagPlugin(SimplePlugin):
             activities=activities,
             workflows=list(WORKFLOWS),
         )
+
+    def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
+        """Add what is registered; and see to it that no query disturbs a run."""
+        config = super().configure_worker(config)
+        runner = config.get("unsandboxed_workflow_runner") or UnsandboxedWorkflowRunner()
+        config["unsandboxed_workflow_runner"] = PatientRunner(runner)
+        return config
 
     def _converter(self, base: DataConverter | None) -> DataConverter:
         return make_converter(self.store, base)

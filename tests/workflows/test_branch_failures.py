@@ -207,17 +207,6 @@ async def test_a_branch_that_is_ended_from_outside_is_lost_and_the_others_go_on(
     assert await ends_of(handle) == ["TERMINATED" if how == "terminate" else "CANCELED", "COMPLETED"]
 
 
-async def test_the_name_of_a_branch_that_another_workflow_has(rig: Rig) -> None:
-    squatter = await rig.client.start_workflow(
-        "IdempotencyClaim", "nobody", id="squatted/3/0", task_queue=rig.task_queue
-    )
-    handle = await rig.start(forks(sets("a", x=1), [sets("b", b=1)], [sets("c", c=1)]), id="squatted")
-    output = await handle.result()
-    assert failed_of(rig, handle, output) == {"B0": "BRANCH_LOST"}
-    assert rig.user_state(output) == {"x": 1, "c": 1}
-    await squatter.terminate()
-
-
 async def test_canceling_the_run_cancels_its_branches(rig: Rig) -> None:
     """Those that call the outside world, that wait for their turn, and that are inside of others."""
     names = ("cancel-1", "cancel-2")
