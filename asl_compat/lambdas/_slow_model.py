@@ -46,7 +46,8 @@ def run_and_merge(around: Surroundings, token: str, state_data: Mapping[str, Any
             send_failure(around, token, error)
             return
         result = {"status": "FAILED", "error_info": {"code": error.code, "message": error.message}}
-    merging = {"action": "merge_async", "state_data": state_data, "async_result": result}
+    name = f"async:{state_data['bag_version']}"
+    merging = {"action": "merge_async", "state_data": state_data, "async_result": result, "result_id": name}
     made = around.door.handle(merging)
     send_result(around, token, fold(document(around, made["state_data"], made["next_action"])))
 

@@ -66,9 +66,11 @@ def _run_whole(around: Surroundings, event: Mapping[str, Any]) -> dict[str, Any]
     """Run a segment of a legacy machine and merge what it gave."""
     given = unfold(around, event)
     refuse_beyond_limit(given)
-    merging = {"action": "sync", "state_data": given["state_data"], "execution_mode": event.get("execution_mode")}
-    result = _produce(around, given["state_data"])
-    return fold(state_data_manager.handle({**merging, "execution_result": result}, around))
+    state = given["state_data"]
+    # A task that is tried again merges nothing twice, though its segment may have run twice: its times differ then.
+    name = f"segment:{state['segment_to_run']}:{state['loop_counter']}"
+    merging = {"action": "sync", "state_data": state, "execution_mode": event.get("execution_mode"), "result_id": name}
+    return fold(state_data_manager.handle({**merging, "execution_result": _produce(around, state)}, around))
 
 
 def _join(around: Surroundings, event: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from asl_compat.lambdas._claims import claim, close_claim
 from asl_compat.lambdas._tokens import Tokens
 from statebag.errors import InputRefused, RunConflict, StateBagError
 from tests.aws.site import NOW, OWNER, Site, put_question, resume
+from tests.rig import chain, llm, sets
 
 pytestmark = [pytest.mark.aws, pytest.mark.timeout(60)]
 
@@ -249,6 +250,20 @@ def test_bad_input_has_a_named_error(site: Site, module: Any, event: Any, code: 
     with pytest.raises(Exception, match=f"^{code}: ") as raised:
         answer(lambda: module.handle(event, site.around))
     assert type(raised.value).__name__ == code
+
+
+def test_a_segment_of_a_legacy_machine_that_is_tried_again_is_merged_once(site: Site) -> None:
+    given = {"ownerId": OWNER, "workflowId": "w", "MOCK_MODE": "true", "initial_state": {"word": "hi"}}
+    given["workflow_config"] = chain(llm("a", "Say {{word}}", output_key="said"), sets("b", done=1))
+    begun = initialize_state_data.handle({"input": given, "execution_id": "e", "bag_format": "flat"}, site.around)
+    event = {"state_s3_path": begun["state_s3_path"], "execution_mode": "SAFE"}
+    first = segment_runner.handle(event, site.around)
+    site.now = NOW + timedelta(seconds=10)
+    again = segment_runner.handle(event, site.around)
+    assert again == first
+    assert (first["status"], first["next_segment_to_run"], first["loop_counter"]) == ("CONTINUE", 1, 1)
+    assert len(first["new_history_logs"]) == len({entry["log_id"] for entry in first["new_history_logs"]})
+    assert first["final_state"]["word"] == "hi"
 
 
 def test_all_that_is_missing_is_named_at_once(site: Site) -> None:
