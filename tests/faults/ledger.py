@@ -49,7 +49,11 @@ class Pay:
             os.close(calls)
 
         def wait(moment):
+            told = False
             while (folder / f"hold.{moment}").exists() or (folder / f"hold.{moment}.{item}").exists():
+                if not told:
+                    note("held")
+                told = True
                 context.heartbeat(None)
                 time.sleep(0.02)
 
@@ -118,6 +122,11 @@ class Ledger:
         """Items whose call in that process has not ended."""
         mine = [(what, item) for what, item, pid in self._lines() if pid == process]
         return {item for what, item in mine if what == "in"} - {item for what, item in mine if what == "out"}
+
+    def held(self, process: int) -> set[int]:
+        """Items whose call in that process waits; not those that were too far on to be held."""
+        told = {item for what, item, pid in self._lines() if pid == process and what == "held"}
+        return told & self.under_way(process)
 
     def hold(self, moment: str, item: int | None = None) -> None:
         """Let calls, or that of one item, wait ``before`` or ``after`` the payment is applied."""

@@ -117,8 +117,8 @@ async def hold_some(ledger: Ledger, paid: int, process: int) -> set[int]:
     """Items whose calls wait, once so many are paid and each chunk in flight has such an item."""
     await ledger.until(lambda: len(ledger.applied()) >= paid)
     ledger.hold("before")
-    await ledger.until(lambda: len({item // CHUNK for item in ledger.under_way(process)}) >= IN_FLIGHT)
-    return ledger.under_way(process)
+    await ledger.until(lambda: len({item // CHUNK for item in ledger.held(process)}) >= IN_FLIGHT)
+    return ledger.held(process)
 
 
 async def test_a_run_that_is_cancelled_in_the_middle_and_redriven(till: Till) -> None:
